@@ -1,0 +1,143 @@
+# vmdeck: one makefile, no recursion; variants are build folders (V=dev|rel|asan|tsan|cov|fuzz).
+V      ?= dev
+B      := build/$(V)
+CC     ?= gcc
+PREFIX ?= /usr/local
+WERROR ?= 1
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+# ---- packages: the one list of what a fresh Debian 12 needs -------------------------------------
+DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev libjson-c-dev \
+	libsqlite3-dev liblz4-dev libcmocka-dev
+DEPS_RUN   := qemu-system-x86 busybox-static ca-certificates
+DEPS_TEST  := tmux python3 strace ncurses-term procps
+DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
+DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+
+# ---- flags ---------------------------------------------------------------------------------------
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+	-Wpointer-arith -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
+PKGS_BACKEND := json-c sqlite3 liblz4
+PKGS_TUI     := json-c vterm ncursesw
+# No pkg-config call when nothing is to be built from it: keeps the no-op make fast.
+PKGCFG := $(B)/pkg.mk
+CSTD   := -std=gnu11 -D_GNU_SOURCE -I. -fno-strict-aliasing
+OPT_dev  := -O1 -g
+OPT_rel  := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+OPT_tsan := -O1 -g -fsanitize=thread
+OPT_cov  := -O0 -g --coverage
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined
+LD_rel   := -pie -Wl,-z,relro,-z,now
+LD_asan  := -fsanitize=address,undefined
+LD_tsan  := -fsanitize=thread
+LD_cov   := --coverage
+LD_fuzz  := -fsanitize=address,undefined
+ifeq ($(V),fuzz)
+CC := clang
+endif
+CFLAGS_ALL = $(CSTD) $(WARN) $(OPT_$(V)) $(CFLAGS)
+# The agent (static, in the guest) and the preload library (inside QEMU) carry no sanitizer.
+OPT_plain := -O2 -g -fno-stack-protector
+Q := $(if $(V1),,@)
+
+# ---- objects: one archive a folder ---------------------------------------------------------------
+LIBDIRS := backend/base backend/api backend/vsock backend/vmm backend/image backend/guest \
+	backend/events backend/rpc backend/vm
+objs     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+lib      = $(B)/$(subst /,-,$(1)).a
+AGENT_SRC := $(wildcard agent/*.c)
+TUI_SRC   := $(wildcard tui/*.c tui/cli/*.c tui/console/*.c)
+DMN_SRC   := $(wildcard backend/daemon/*.c)
+VSOCK_SRC := $(wildcard backend/vsock/*.c)
+
+WIRE_O    := $(B)/agent/wire.o
+LIBS_TUI  := $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
+LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
+	$(call lib,backend/vmm) $(call lib,backend/events) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
+
+PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/vmdeck-vsock.so
+
+all: $(PROGS) ## build everything (V=dev|rel|asan|tsan|cov|fuzz picks the variant)
+
+-include $(PKGCFG)
+$(PKGCFG): Makefile
+	@mkdir -p $(@D)
+	@echo "LDLIBS_BACKEND := $$(pkg-config --libs $(PKGS_BACKEND)) -lev -lm -lpthread" > $@.tmp
+	@echo "LDLIBS_TUI := $$(pkg-config --libs $(PKGS_TUI)) -lev -lm -lpthread" >> $@.tmp
+	@echo "CFLAGS_PKG := $$(pkg-config --cflags $(PKGS_BACKEND) $(PKGS_TUI) | sed 's/-I/-isystem /g')" >> $@.tmp
+	@mv $@.tmp $@
+
+$(B)/%.o: %.c $(PKGCFG)
+	@mkdir -p $(@D)
+	@echo "  CC   $<"
+	$(Q)$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c -o $@ $<
+
+$(B)/plain/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $< (plain)"
+	$(Q)gcc $(CSTD) $(WARN) $(OPT_plain) -MMD -MP -c -o $@ $<
+
+$(B)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC   $< (pic)"
+	$(Q)gcc $(CSTD) $(WARN) $(OPT_plain) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+
+define lib_rule
+$(call lib,$(1)): $(call objs,$(1))
+	@echo "  AR   $$(@F)"
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach d,$(LIBDIRS),$(eval $(call lib_rule,$(d))))
+
+$(B)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(LIBS_DMN)
+	@echo "  LD   $(@F)"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
+
+$(B)/vmdeck: $(TUI_SRC:%.c=$(B)/%.o) $(LIBS_TUI)
+	@echo "  LD   $(@F)"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_TUI)
+
+$(B)/vmdeck-agent: $(AGENT_SRC:%.c=$(B)/plain/%.o)
+	@echo "  LD   $(@F) (static)"
+	$(Q)gcc -static -s -o $@ $^
+
+# The same agent as an ordinary program of this host, sanitized in V=asan: tests without a VM.
+$(B)/vmdeck-agent-host: $(AGENT_SRC:%.c=$(B)/%.o)
+	@echo "  LD   $(@F)"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^
+
+$(B)/vmdeck-vsock.so: $(VSOCK_SRC:%.c=$(B)/pic/%.o)
+	@echo "  LD   $(@F)"
+	$(Q)gcc -shared -Wl,-z,relro,-z,now -o $@.tmp $^ -lpthread -ldl && mv $@.tmp $@
+
+# ---- tests ---------------------------------------------------------------------------------------
+# tests/unit/test_X.c -> $(B)/tests/test_X; links the archives it names in `// LIBS: a b` (any of
+# base api vsock vmm image guest events rpc vm, in link order) and `// OBJS: path.c` objects.
+UNIT_SRC  := $(wildcard tests/unit/test_*.c)
+UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
+unit_line  = $(shell sed -n 's|^// $(2): *||p' $(1))
+define unit_rule
+$(B)/tests/$(notdir $(1:.c=)): $(B)/$(1:.c=.o) $(addprefix $(B)/backend-,$(addsuffix .a,$(call unit_line,$(1),LIBS))) $(patsubst %.c,$(B)/%.o,$(call unit_line,$(1),OBJS)) $(WIRE_O)
+	@mkdir -p $$(@D)
+	@echo "  LD   tests/$$(@F)"
+	$(Q)$$(CC) $$(LD_$$(V)) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka $$(LDLIBS_TUI) $$(LDLIBS_BACKEND)
+endef
+ifneq ($(filter test% check bench unit all-tests $(B)/tests/%,$(MAKECMDGOALS)),)
+$(foreach t,$(UNIT_SRC),$(eval $(call unit_rule,$(t))))
+endif
+unit: $(UNIT_BIN) ## build the unit tests only
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+clean: ## remove build outputs (not the home of the VMs)
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+.PHONY: all unit clean help

@@ -1,0 +1,74 @@
+/* Client library of vmdeckd: the only part of backend/ (besides base/) that tui/ may include. */
+#ifndef VMDECK_API_CLIENT_H
+#define VMDECK_API_CLIENT_H
+
+#include <ev.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+
+#include "backend/base/err.h"
+
+struct api_client;
+struct api_stream;
+
+struct api_opts {
+	const char *client;  /* "vmdeck 0.1.0" */
+	bool no_start;	     /* don't start a daemon: -ECONNREFUSED when none runs */
+	double timeout;	     /* s for connecting (and starting) at all; 0: 10 */
+};
+
+/* Connects; starts vmdeckd when none runs (a flock keeps two starters apart), waits for its
+ * readiness (it says so over a pipe), checks versions by hello. Blocks up to the timeout. */
+int api_open(struct api_client **ret, struct ev_loop *loop, const struct api_opts *opts, struct err *e);
+void api_close(struct api_client *c); /* NULL is fine; pending calls are not answered any more */
+
+/* Result of hello: version, pid, home, ... (belongs to the client). */
+struct json_object *api_hello(const struct api_client *c);
+
+/* r: 0 with result (borrowed), or -errno with e (the daemon's sentence). */
+typedef void api_reply(void *user, int r, struct json_object *result, const struct err *e);
+/* Sends a call; takes params (may be NULL). The reply comes from the loop, exactly once unless the
+ * client is closed first. */
+int api_call(struct api_client *c, const char *method, struct json_object *params, api_reply *fn,
+	void *user, struct err *e);
+/* Blocking form for command lines: runs the loop until the answer (events are delivered
+ * meanwhile) or timeout s (0: none). *ret_result is the caller's. */
+int api_call_wait(struct api_client *c, const char *method, struct json_object *params,
+	double timeout, struct json_object **ret_result, struct err *e);
+
+/* After event.subscribe: each event (borrowed). gap: events were lost before this one. */
+typedef void api_on_event(void *user, struct json_object *event, bool gap);
+void api_set_event_handler(struct api_client *c, api_on_event *fn, void *user);
+/* The daemon closed the connection or sent garbage. The client is dead; open a new one. */
+typedef void api_on_lost(void *user, const struct err *e);
+void api_set_lost_handler(struct api_client *c, api_on_lost *fn, void *user);
+
+/* Byte streams (vm.exec, vm.attach, vm.logs): a connection of its own, upgraded by the call. */
+struct api_stream_handler {
+	/* The call's result; the stream is open. */
+	void (*on_open)(struct api_stream *s, struct json_object *result);
+	/* exec: stdout (err false) and stderr; attach/logs: output, at offset. */
+	void (*on_data)(struct api_stream *s, bool err, uint64_t offset, const void *data, size_t n);
+	/* exec: how 0 exited/1 signalled/2 not started; attach: the main process ended. */
+	void (*on_exit)(struct api_stream *s, uint8_t how, int value);
+	/* Input is taken again after api_stream_write returned less than it was given. */
+	void (*on_room)(struct api_stream *s);
+	/* End of stream, once, last. r 0: in order; else e: the call was refused (exit code as podman in
+	 * *code, 125 when it is ours), or the connection broke. The stream may be closed here. */
+	void (*on_end)(struct api_stream *s, int r, int code, const struct err *e);
+};
+
+/* Opens a new connection to the same daemon and sends the call. Takes params. */
+int api_stream_open(struct api_stream **ret, struct api_client *c, const char *method,
+	struct json_object *params, const struct api_stream_handler *h, void *user, struct err *e);
+void api_stream_close(struct api_stream *s); /* NULL is fine */
+void *api_stream_user(const struct api_stream *s);
+/* stdin or terminal input: bytes taken (credit and an own queue limit it), or -EPIPE. */
+ssize_t api_stream_write(struct api_stream *s, const void *data, size_t n);
+int api_stream_eof(struct api_stream *s);
+int api_stream_resize(struct api_stream *s, uint16_t rows, uint16_t cols);
+int api_stream_signal(struct api_stream *s, int sig);
+/* Stops and starts reading: the receiver's own back-pressure. */
+void api_stream_hold(struct api_stream *s, bool hold);
+
+#endif

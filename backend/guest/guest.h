@@ -1,0 +1,69 @@
+/* The host side of one guest's agent: control and output connections (the guest dials in on the
+ * hybrid sockets), health by PING, vitals, the stored output stream. Owns the two listeners. */
+#ifndef VMDECK_GUEST_GUEST_H
+#define VMDECK_GUEST_GUEST_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "agent/wire.h"
+#include "backend/base/err.h"
+#include "backend/guest/outlog.h"
+
+struct guest;
+
+/* What the guest is told in HELLO; strings and vectors are borrowed for the life of the guest. */
+struct guest_identity {
+	uint8_t instance[WIRE_ID];
+	uint8_t generation[WIRE_ID];
+	const char *hostname;
+	const char *const *argv; /* NULL-ended; NULL: the image's shell */
+	const char *const *env;	 /* NULL-ended "K=V"; NULL: none */
+	bool tty;
+	uint16_t rows, cols;
+	uint32_t vitals_ms;
+};
+
+struct guest_callbacks {
+	/* HELLO_ACK arrived: the guest is itself and serves. Also after each reconnect. */
+	void (*on_ready)(struct guest *g, const struct wire_hello_ack *ack);
+	/* The control connection broke (reset, pause, end); why: a sentence. It may come back. */
+	void (*on_lost)(struct guest *g, const char *why);
+	void (*on_vitals)(struct guest *g, const struct wire_vitals *v);
+	/* The stored stream grew (outlog_end tells how far): wake followers. */
+	void (*on_output)(struct guest *g);
+	/* The main process ended. */
+	void (*on_main_exit)(struct guest *g, uint8_t how, int32_t value);
+	/* The guest says it powers off. reason as WIRE_BYE. */
+	void (*on_bye)(struct guest *g, uint8_t reason, int32_t main_status);
+	/* For the event log: agent.dial, epoch.publish, epoch.ack, output.accept, output.gap, ... */
+	void (*on_log)(struct guest *g, const char *name, const char *fields_json);
+};
+
+/* Listens on <vsock_path>_4990 and _4991 (stale sockets are replaced). out is borrowed. */
+int guest_open(struct guest **ret, struct ev_loop *loop, const char *vsock_path,
+	const struct guest_identity *id, struct outlog *out, const struct guest_callbacks *cb,
+	void *user, struct err *e);
+/* Closes connections and listeners, unlinks the sockets. NULL is fine. */
+void guest_close(struct guest *g);
+void *guest_user(const struct guest *g);
+
+bool guest_connected(const struct guest *g);
+
+typedef void guest_pong(void *user, int r, uint64_t rtt_ns, uint64_t guest_uptime_ns, uint32_t execs);
+/* Health without a fork: one PING at a time (-EBUSY), answered within timeout s or -ETIMEDOUT. */
+int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, struct err *e);
+
+/* Asks for power off; the guest answers BYE and ends. -ENOTCONN when no agent is connected. */
+int guest_poweroff(struct guest *g, bool reboot, uint32_t grace_ms, struct err *e);
+int guest_set_vitals(struct guest *g, uint32_t interval_ms, struct err *e);
+
+/* Bytes for the main process. Returns how many were taken (0: no credit or queue full; on_input_room
+ * of the waiter is called when there is room again), or -ENOTCONN. */
+ssize_t guest_input(struct guest *g, const void *data, size_t n);
+typedef void guest_input_room(void *user);
+/* Asks for one call when guest_input takes bytes again. cancel: fn NULL with the same user. */
+void guest_want_input(struct guest *g, guest_input_room *fn, void *user);
+void guest_resize(struct guest *g, uint16_t rows, uint16_t cols);
+
+#endif
