@@ -12,7 +12,7 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # ---- packages: the one list of what a fresh Debian 12 needs -------------------------------------
 DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev libjson-c-dev \
-	libsqlite3-dev liblz4-dev libcmocka-dev
+	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev
 DEPS_RUN   := qemu-system-x86 busybox-static ca-certificates
 DEPS_TEST  := tmux python3 strace ncurses-term procps
 DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
@@ -21,7 +21,7 @@ DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 # ---- flags ---------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
 	-Wpointer-arith -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
-PKGS_BACKEND := json-c sqlite3 liblz4
+PKGS_BACKEND := json-c sqlite3 liblz4 libcrypto
 PKGS_TUI     := json-c vterm ncursesw
 # No pkg-config call when nothing is to be built from it: keeps the no-op make fast.
 PKGCFG := $(B)/pkg.mk
@@ -55,7 +55,7 @@ TUI_SRC   := $(wildcard tui/*.c tui/cli/*.c tui/console/*.c)
 DMN_SRC   := $(wildcard backend/daemon/*.c)
 VSOCK_SRC := $(wildcard backend/vsock/*.c)
 
-WIRE_O    := $(B)/agent/wire.o
+WIRE_O    := $(B)/agent/wire.o $(B)/agent/wire_payload.o
 LIBS_TUI  := $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
 	$(call lib,backend/vmm) $(call lib,backend/events) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)

@@ -125,8 +125,9 @@ const char *wire_type_name(uint8_t type);
 
 /* Payloads. The structs point into the frame they were decoded from, or, for encoding, to the
  * caller's memory. Encoders write header + payload into out and return the whole length, or
- * -EMSGSIZE when cap or a limit is passed. Decoders return 0 or -EPROTO; trailing bytes are an
- * error. */
+ * -EMSGSIZE when cap or a limit is passed, -EINVAL for a NUL byte inside a string. Decoders return 0
+ * or -EPROTO; trailing bytes, a NUL byte in a string and values out of range are errors. READY and
+ * HELLO of another protocol version: -EPROTONOSUPPORT with only `version` filled. */
 struct wire_str {
 	const char *s; /* not NUL-ended when decoded */
 	uint16_t len;

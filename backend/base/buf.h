@@ -38,7 +38,8 @@ size_t buf_room(const struct buf *b);
 /* read(2)s once into the queue, at most max bytes or the room left: bytes read, 0 at end of
  * file, -errno (-EAGAIN: nothing there; -ENOBUFS: queue full). */
 ssize_t buf_read(struct buf *b, int fd, size_t max);
-/* write(2)s once from the front (MSG_NOSIGNAL on sockets): bytes written and consumed, or -errno. */
+/* write(2)s once from the front (MSG_NOSIGNAL on sockets): bytes written and consumed, or -errno.
+ */
 ssize_t buf_write(struct buf *b, int fd);
 
 #endif

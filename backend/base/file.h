@@ -1,4 +1,5 @@
-/* Files that matter: written to a temporary name, fsynced, renamed; locks that are never unlinked. */
+/* Files that matter: written to a temporary name, fsynced, renamed; locks that are never unlinked.
+ */
 #ifndef VMDECK_BASE_FILE_H
 #define VMDECK_BASE_FILE_H
 

@@ -25,7 +25,11 @@ struct flow_step {
 	/* ev: what flow_event was given; its meaning is the owner's. NULL: events are ignored. */
 	enum flow_verdict (*event)(struct flow *f, int ev, void *data);
 	void (*undo)(struct flow *f); /* may be NULL; runs for every entered step on failure */
+	/* Asked when the time is up; NULL: the flow fails with ETIMEDOUT and the step's name. */
+	enum flow_verdict (*expired)(struct flow *f);
 };
+
+#define FLOW_OWN_LIMIT (-1.0) /* as timeout: the flow's own `limit` counts for this step */
 
 /* Called when a step begins, and with at == count when all are done: progress, event log. */
 typedef void flow_on_step(struct flow *f);
@@ -43,15 +47,16 @@ struct flow {
 	ev_timer timer;
 	uint64_t started_ns; /* monotonic */
 	uint64_t step_ns;    /* monotonic: when the step at `at` began */
-	struct err err;	     /* a step that says FAIL has filled it */
+	struct err err;      /* a step that says FAIL has filled it */
 	flow_on_step *on_step;
 	flow_on_done *on_done;
 	void *user;
 };
 
 /* Sets the flow up; does not start it. */
-void flow_init(struct flow *f, struct ev_loop *loop, const char *name, const struct flow_step *steps,
-	int count, flow_on_step *on_step, flow_on_done *on_done, void *user);
+void flow_init(struct flow *f, struct ev_loop *loop, const char *name,
+	const struct flow_step *steps, int count, flow_on_step *on_step, flow_on_done *on_done,
+	void *user);
 /* Enters the first step. on_done may be called before this returns. */
 void flow_start(struct flow *f);
 /* Like flow_start, from step `at` on (adoption); undos of earlier steps run too on failure. */
@@ -64,5 +69,7 @@ void flow_cancel(struct flow *f, const char *why);
 void flow_fail(struct flow *f, const struct err *why);
 /* Name of the step under way, or NULL. */
 const char *flow_step_name(const struct flow *f);
+/* Limit of the step under way, s; 0 when there is none. */
+double flow_step_limit(const struct flow *f);
 
 #endif

@@ -2,19 +2,18 @@
  *
  *   home     $VMDECK_HOME, else /var/lib/vmdeck (root), else $XDG_STATE_HOME/vmdeck, else
  *            ~/.local/state/vmdeck.  images/NAME/ kernels/VERSION/ vms/ID/ vmdeck.db daemon.log
- *   runtime  $VMDECK_RUNTIME, else with $VMDECK_HOME set BASE/vmdeck-<hash of home>, else BASE/vmdeck
- *            (BASE: /run for root, else $XDG_RUNTIME_DIR, else /tmp/vmdeck-<uid>).
- *            daemon.sock daemon.lock vms/ID/{v.sock,v.sock_PORT,qmp.sock}
- *   helpers  vmdeckd, vmdeck-agent, vmdeck-vsock.so: $VMDECK_LIBEXEC, the folder of the running
- *            program, ../lib/vmdeck beside it.
+ *   runtime  $VMDECK_RUNTIME, else with $VMDECK_HOME set BASE/vmdeck-<hash of home>, else
+ * BASE/vmdeck (BASE: /run for root, else $XDG_RUNTIME_DIR, else /tmp/vmdeck-<uid>). daemon.sock
+ * daemon.lock vms/ID/{v.sock,v.sock_PORT,qmp.sock} helpers  vmdeckd, vmdeck-agent, vmdeck-vsock.so:
+ * $VMDECK_LIBEXEC, the folder of the running program, ../lib/vmdeck beside it.
  */
 #ifndef VMDECK_BASE_PATH_H
 #define VMDECK_BASE_PATH_H
 
 #include "backend/base/err.h"
 
-#define SOCKET_PATH_MAX 107 /* sun_path without its end */
-#define SOCKET_PORT_ROOM 11 /* "_4294967295" behind the hybrid vsock path */
+#define SOCKET_PATH_MAX  107 /* sun_path without its end */
+#define SOCKET_PORT_ROOM 11  /* "_4294967295" behind the hybrid vsock path */
 
 struct paths {
 	char home[512];
@@ -31,7 +30,8 @@ int paths_make(const struct paths *p, struct err *e);
 /* Absolute path of a helper program or library into out; -ENOENT names where it was looked for. */
 int path_helper(const char *name, char *out, size_t n, struct err *e);
 
-/* Path of an ordinary program in $PATH into out; -ENOENT "qemu-system-x86_64: not found in PATH". */
+/* Path of an ordinary program in $PATH into out; -ENOENT "qemu-system-x86_64: not found in PATH".
+ */
 int path_program(const char *name, char *out, size_t n, struct err *e);
 
 #endif

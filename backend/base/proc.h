@@ -16,15 +16,15 @@ struct proc_id {
 
 struct proc_fd {
 	int from; /* our fd */
-	int to;	  /* number in the child */
+	int to;   /* number in the child */
 };
 
 struct proc_spec {
 	const char *const *argv;
 	const char *const *env; /* "K=V" added to (or replacing) our environment; NULL: none */
 	const struct proc_fd *fds;
-	int fd_count;	     /* fds the child keeps; all others are closed; 0-2 default to /dev/null */
-	const char *cwd;     /* NULL: ours */
+	int fd_count;    /* fds the child keeps; all others are closed; 0-2 default to /dev/null */
+	const char *cwd; /* NULL: ours */
 	const char *pid_file; /* "PID START\n" written by the child itself before exec, atomically:
 				a parent killed at any moment leaves an owner's mark; NULL: none */
 	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL: helpers, never VMMs */
@@ -44,7 +44,10 @@ struct proc {
 	void *user;
 };
 
-/* Starts the program in a session of its own. A program that cannot be executed fails here, with
+/* The loop must not be libev's default loop: that one reaps every child itself and the status is
+ * lost (make one with ev_loop_new).
+ *
+ * Starts the program in a session of its own. A program that cannot be executed fails here, with
  * its name and the reason. p is filled; on_exit is called once from the loop. */
 int proc_spawn(struct proc *p, struct ev_loop *loop, const struct proc_spec *spec,
 	proc_on_exit *on_exit, void *user, struct err *e);
@@ -57,7 +60,8 @@ int proc_adopt(struct proc *p, struct ev_loop *loop, struct proc_id id, proc_on_
 /* Signals exactly this process (pidfd). 0 or -ESRCH. */
 int proc_signal(struct proc *p, int sig);
 bool proc_running(const struct proc *p);
-/* Stops watching, closes the pidfd, leaves the process alone. Accepts NULL and zeroed. */
+/* Stops watching and leaves the process alone; a child of ours is still reaped when it ends, so no
+ * zombie stays. Accepts NULL and zeroed. */
 void proc_forget(struct proc *p);
 
 /* Identity by pid, from /proc: 0, -ESRCH (also for zombies). */

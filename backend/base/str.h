@@ -13,8 +13,8 @@
 int str_check_name(const char *what, const char *name, struct err *e);
 
 /* Whole-string decimal number in min..max. 0 or -EINVAL/-ERANGE; what names it in the sentence. */
-int str_parse_int(const char *what, const char *s, int64_t min, int64_t max, int64_t *ret,
-	struct err *e);
+int str_parse_int(
+	const char *what, const char *s, int64_t min, int64_t max, int64_t *ret, struct err *e);
 
 /* "512", "512M", "2G" -> MiB (a bare number is MiB). */
 int str_parse_mib(const char *what, const char *s, int64_t *ret_mib, struct err *e);

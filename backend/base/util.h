@@ -8,18 +8,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define countof(a) (sizeof(a) / sizeof((a)[0]))
+#define countof(a)                    (sizeof(a) / sizeof((a)[0]))
 #define container_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
-#define min_of(a, b) ((a) < (b) ? (a) : (b))
-#define max_of(a, b) ((a) > (b) ? (a) : (b))
+#define min_of(a, b)                  ((a) < (b) ? (a) : (b))
+#define max_of(a, b)                  ((a) > (b) ? (a) : (b))
 
-#define must_check __attribute__((warn_unused_result))
+#define must_check        __attribute__((warn_unused_result))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 
 /* Scoped cleanup: the variable's resource is released when it leaves its scope.
  * steal_fd/steal_ptr hand the resource on to another owner. */
 #define autofree __attribute__((cleanup(cleanup_free)))
-#define autofd __attribute__((cleanup(cleanup_fd)))
+#define autofd   __attribute__((cleanup(cleanup_fd)))
 #define autofile __attribute__((cleanup(cleanup_file)))
 
 static inline void cleanup_free(void *p)
