@@ -46,6 +46,8 @@ extern const size_t proto_param_count;
 
 /* The method by name, or -ENOENT. */
 int proto_find(const char *name);
+/* The method whose name is nearly this one, for messages; NULL when none is near. */
+const char *proto_near(const char *name);
 /* Checks params (object, or NULL for none) against the table: unknown names, types, ranges, string
  * lengths, missing ones. 0, or -EINVAL with a sentence that names the parameter. */
 int proto_check(enum proto_id id, struct json_object *params, struct err *e);

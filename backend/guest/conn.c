@@ -1,0 +1,304 @@
+#include "backend/guest/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define CONN_IN (WIRE_HEADER + WIRE_PAYLOAD_MAX)
+
+void conn_init(struct conn *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->fd = -1;
+}
+
+void conn_close(struct conn *c)
+{
+	if (c->fd < 0)
+		return;
+	ev_io_stop(c->loop, &c->rd);
+	ev_io_stop(c->loop, &c->wr);
+	ev_idle_stop(c->loop, &c->again);
+	close_fd(&c->fd);
+	buf_fini(&c->out);
+	free(c->in);
+	c->in = NULL;
+	c->has_frame = false;
+}
+
+static void batch(struct conn *c)
+{
+	if (!c->fresh)
+		return;
+	c->fresh = false;
+	if (c->ops->on_batch)
+		c->ops->on_batch(c);
+}
+
+static void end(struct conn *c, int r, const struct err *e)
+{
+	batch(c);
+	if (c->fd < 0)
+		return;
+	conn_close(c);
+	c->ops->on_end(c, r, e);
+}
+
+/* Gives out the frames in the buffer. 1: more bytes are needed; 0: enough for now, or over. */
+static int deliver(struct conn *c, int *budget)
+{
+	struct err e = {0};
+	int r;
+
+	for (;;) {
+		if (!c->has_frame) {
+			r = wire_next(&c->reader, &c->frame);
+			if (r == 0)
+				return 1;
+			if (r < 0) {
+				err_set(&e, EPROTO, "malformed frame");
+				end(c, -EPROTO, &e);
+				return 0;
+			}
+		}
+		c->has_frame = true;
+		if ((*budget)-- <= 0) {
+			ev_idle_start(c->loop, &c->again);
+			return 0;
+		}
+		r = c->ops->on_frame(c, &c->frame, &e);
+		if (c->fd < 0)
+			return 0;
+		if (r == CONN_HOLD) {
+			c->held = true;
+			ev_io_stop(c->loop, &c->rd);
+			return 0;
+		}
+		c->has_frame = false;
+		c->fresh = true;
+		if (r < 0) {
+			end(c, r, &e);
+			return 0;
+		}
+	}
+}
+
+/* Reads once. 1: bytes came; 0: nothing there, or over. */
+static int fill(struct conn *c, size_t *ret_n, bool *ret_short)
+{
+	struct err e = {0};
+	size_t room;
+	uint8_t *p = wire_room(&c->reader, &room);
+	ssize_t n;
+
+	do
+		n = recv(c->fd, p, room, 0);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		wire_commit(&c->reader, (size_t)n);
+		c->received += (uint64_t)n;
+		*ret_n += (size_t)n;
+		*ret_short = (size_t)n < room;
+		return 1;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 0;
+	if (n < 0) {
+		int code = errno;
+
+		err_set(&e, code, "connection lost: %s", strerror(code));
+		end(c, -code, &e);
+	} else if (c->reader.len) {
+		err_set(&e, ECONNRESET, "closed within a frame");
+		end(c, -ECONNRESET, &e);
+	} else {
+		err_set(&e, ECONNRESET, "closed by the peer");
+		end(c, 0, &e);
+	}
+	return 0;
+}
+
+static void pump(struct conn *c)
+{
+	int frames = CONN_WAKEUP_FRAMES;
+	size_t bytes = 0;
+	bool last = false;
+
+	while (deliver(c, &frames)) {
+		if (last || bytes >= CONN_WAKEUP_BYTES)
+			break;
+		if (!fill(c, &bytes, &last))
+			break;
+	}
+	if (c->fd >= 0)
+		batch(c);
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct conn *c = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (ev_is_active(&c->again))
+		return; /* the rest of the last wakeup comes first */
+	c->ops->enter(c);
+	pump(c);
+	c->ops->leave(c);
+}
+
+static void on_again(struct ev_loop *loop, ev_idle *w, int revents)
+{
+	struct conn *c = w->data;
+	struct err e = {0};
+
+	(void)revents;
+	ev_idle_stop(loop, w);
+	if (!c->held) {
+		/* In the order of priorities, like any other wakeup. */
+		ev_io_start(loop, &c->rd);
+		ev_feed_event(loop, &c->rd, EV_READ);
+		return;
+	}
+	if (!c->broken)
+		return;
+	/* Nobody reads, so nobody would notice. */
+	c->ops->enter(c);
+	err_set(&e, -c->broken, "connection lost: %s", strerror(-c->broken));
+	end(c, c->broken, &e);
+	c->ops->leave(c);
+}
+
+static void set_broken(struct conn *c, int r)
+{
+	c->broken = r;
+	buf_consume(&c->out, c->out.len);
+	ev_io_stop(c->loop, &c->wr);
+	if (c->held)
+		ev_idle_start(c->loop, &c->again);
+}
+
+void conn_flush(struct conn *c)
+{
+	ssize_t r = 0;
+
+	if (c->fd < 0 || c->broken)
+		return;
+	while (c->out.len && r >= 0)
+		r = buf_write(&c->out, c->fd);
+	if (r < 0 && r != -EAGAIN)
+		set_broken(c, (int)r);
+	else if (c->out.len)
+		ev_io_start(c->loop, &c->wr);
+	else
+		ev_io_stop(c->loop, &c->wr);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct conn *c = w->data;
+
+	(void)loop;
+	(void)revents;
+	c->ops->enter(c);
+	conn_flush(c);
+	if (!c->out.len && !c->broken && c->ops->on_drained)
+		c->ops->on_drained(c);
+	c->ops->leave(c);
+}
+
+int conn_queue(struct conn *c, const void *p, size_t n)
+{
+	if (c->fd < 0 || c->broken)
+		return -EPIPE;
+	return buf_append(&c->out, p, n);
+}
+
+int conn_send(struct conn *c, const void *p, size_t n)
+{
+	const uint8_t *at = p;
+	ssize_t r = 0;
+
+	if (c->fd < 0 || c->broken)
+		return -EPIPE;
+	if (c->out.len) {
+		if (buf_append(&c->out, p, n) < 0)
+			return -ENOBUFS;
+		conn_flush(c);
+		return 0;
+	}
+	if (n > c->ops->queue_max)
+		return -ENOBUFS;
+	while (n) {
+		r = send(c->fd, at, n, MSG_NOSIGNAL);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			break;
+		at += r;
+		n -= (size_t)r;
+	}
+	if (r < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+		set_broken(c, -errno);
+		return -EPIPE;
+	}
+	if (n && buf_append(&c->out, at, n) < 0) {
+		set_broken(c, -ENOMEM);
+		return -EPIPE;
+	}
+	if (n)
+		ev_io_start(c->loop, &c->wr);
+	return 0;
+}
+
+void conn_unhold(struct conn *c)
+{
+	if (c->fd < 0 || !c->held)
+		return;
+	c->held = false;
+	if (c->has_frame)
+		ev_idle_start(c->loop, &c->again);
+	else
+		ev_io_start(c->loop, &c->rd);
+}
+
+void conn_open(struct conn *c, struct ev_loop *loop, int fd, const struct conn_ops *ops, bool held)
+{
+	conn_init(c);
+	c->ops = ops;
+	c->loop = loop;
+	c->fd = fd;
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	c->in = xcalloc(1, CONN_IN);
+	wire_reader_init(&c->reader, c->in, CONN_IN);
+	buf_init(&c->out, ops->queue_max);
+	ev_io_init(&c->rd, on_readable, fd, EV_READ);
+	ev_io_init(&c->wr, on_writable, fd, EV_WRITE);
+	ev_idle_init(&c->again, on_again);
+	ev_set_priority(&c->rd, ops->priority);
+	ev_set_priority(&c->wr, ops->priority);
+	/* An idle watcher runs only when nothing of its priority or above is pending: the highest one
+	 * can't be kept waiting by a flood elsewhere. */
+	ev_set_priority(&c->again, EV_MAXPRI);
+	c->rd.data = c->wr.data = c->again.data = c;
+	c->held = held;
+	if (!held)
+		ev_io_start(loop, &c->rd);
+}
+
+void socket_finish(int fd)
+{
+	char waste[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	/* After this the peer cannot add to what waits here: the loop ends. Closing with unread bytes
+	 * would give the peer ECONNRESET instead of the end of file. */
+	(void)shutdown(fd, SHUT_RDWR);
+	do
+		n = recv(fd, waste, sizeof(waste), MSG_DONTWAIT);
+	while (n > 0 || (n < 0 && errno == EINTR));
+	close(fd);
+}

@@ -1,0 +1,61 @@
+#include "backend/image/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+
+#include "backend/base/str.h"
+
+#define READ_SIZE (256 * 1024)
+
+static int failed(struct err *e)
+{
+	return err_set(e, EIO, "SHA-256 is not available in this system's libcrypto");
+}
+
+int hash_bytes(const void *data, size_t len, char out[HASH_HEX], struct err *e)
+{
+	uint8_t sum[EVP_MAX_MD_SIZE];
+
+	if (!EVP_Digest(data, len, sum, NULL, EVP_sha256(), NULL))
+		return failed(e);
+	hex_encode(out, sum, 32);
+	return 0;
+}
+
+static int hash_fd(EVP_MD_CTX *ctx, int fd, const char *path, struct err *e)
+{
+	autofree uint8_t *chunk = xcalloc(1, READ_SIZE);
+	ssize_t n;
+
+	if (!EVP_DigestInit_ex(ctx, EVP_sha256(), NULL))
+		return failed(e);
+	while ((n = read(fd, chunk, READ_SIZE)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(e, "cannot read '%s'", path);
+		if (!EVP_DigestUpdate(ctx, chunk, (size_t)n))
+			return failed(e);
+	}
+	return 0;
+}
+
+int hash_file(const char *path, char out[HASH_HEX], struct err *e)
+{
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	EVP_MD_CTX *ctx;
+	int r;
+
+	if (fd < 0)
+		return err_errno(e, "cannot read '%s'", path);
+	ctx = EVP_MD_CTX_new();
+	r = ctx ? hash_fd(ctx, fd, path, e) : failed(e);
+	if (!r && !EVP_DigestFinal_ex(ctx, sum, NULL))
+		r = failed(e);
+	EVP_MD_CTX_free(ctx);
+	if (!r)
+		hex_encode(out, sum, 32);
+	return r;
+}

@@ -1,0 +1,178 @@
+/* What a new daemon finds of an earlier one's VMs: alive ones are taken over, half-made ones are
+ * undone, ended ones are kept for their logs. A process is ours only by (pid, start time). */
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "backend/base/file.h"
+#include "backend/base/jsonx.h"
+#include "backend/base/log.h"
+#include "backend/base/str.h"
+#include "backend/vm/vm.h"
+
+static bool id_like(const char *name)
+{
+	uint8_t raw[VM_ID_BYTES];
+
+	return hex_decode(raw, sizeof(raw), name) == 0;
+}
+
+static bool vmm_alive(const struct vm *vm, struct proc_id *ret)
+{
+	autofree char *path = xasprintf("%s/vmm.pid", vm->dir);
+
+	return proc_read_pid_file(path, ret) == 0 && proc_id_alive(*ret);
+}
+
+static void kill_by_id(struct vm_host *h, struct proc_id id)
+{
+	struct proc p;
+
+	if (proc_adopt(&p, h->loop, id, NULL, NULL, NULL) < 0)
+		return;
+	proc_signal(&p, SIGKILL);
+	proc_forget(&p);
+}
+
+static void roll_back(struct vm *vm, const char *why)
+{
+	struct json_object *f = json_object_new_object();
+	struct proc_id id;
+
+	if (vmm_alive(vm, &id))
+		kill_by_id(vm->host, id);
+	log_warn("vm %s: %s: removed", vm->id, why);
+	jsonx_add_str(f, "why", why);
+	vm_log_json(vm, "vm.rollback", f);
+	vm_files_remove(vm);
+	vm_free(vm);
+}
+
+static void on_adopted(struct vmm *v, int r, const struct err *e)
+{
+	struct vm *vm = v->user;
+
+	if (r < 0) {
+		char why[420];
+
+		snprintf(why, sizeof(why), "could not be taken over: %.380s", e ? e->msg : "");
+		v->ops->kill(v);
+		vm_end(vm, VM_FAILED, why);
+		return;
+	}
+	vm_log(vm, "vm.adopt", "{\"state\":\"%s\"}", vm_state_names[vm->state]);
+	if (v->state == VMM_PAUSED && vm->state == VM_RUNNING)
+		vm_set_state(vm, VM_PAUSED, NULL);
+	else if (v->state == VMM_RUNNING && vm->state == VM_PAUSED)
+		vm_set_state(vm, VM_RUNNING, NULL);
+	if (vm->state == VM_STARTING)
+		vm_boot_continue(vm);
+}
+
+static void take_over(struct vm *vm)
+{
+	struct err e = {0};
+
+	if (vm->state == VM_STOPPING)
+		vm->state = VM_RUNNING; /* asked to stop by a daemon that is gone: ask again */
+	if (dir_make(vm->run_dir, 0700, &e) < 0 || vm_open_session(vm, &e) < 0) {
+		roll_back(vm, e.msg);
+		return;
+	}
+	vm_setup_vmm(vm);
+	if (vm->vmm->ops->adopt(vm->vmm, on_adopted, &e) < 0) {
+		vm->vmm->ops->kill(vm->vmm);
+		vm_end(vm, VM_FAILED, e.msg);
+	}
+}
+
+/* A VM whose VMM ended while no daemon looked. */
+static void note_end(struct vm *vm)
+{
+	vm->guest = NULL;
+	if (vm->state == VM_STARTING) {
+		roll_back(vm, "its boot was cut off");
+		return;
+	}
+	if (vm_alive(vm))
+		vm_end(vm, vm->state == VM_STOPPING || vm->main_ended ? VM_STOPPED : VM_FAILED,
+			vm->state == VM_STOPPING ? "stopped while no daemon ran"
+						 : "ended while no daemon ran");
+	if (vm_open_session(vm, NULL) < 0)
+		log_warn("vm %s: its output cannot be read", vm->id);
+}
+
+static void adopt_one(struct vm_host *h, const char *id)
+{
+	struct vm *vm = vm_new(h, id);
+	struct err e = {0};
+	struct proc_id proc;
+
+	snprintf(vm->spec.name, sizeof(vm->spec.name), "%s", id);
+	if (vm_make_paths(vm, &e) < 0 || vm_load(vm, &e) < 0) {
+		roll_back(vm, e.msg);
+		return;
+	}
+	if (vm_alive(vm) && vmm_alive(vm, &proc))
+		take_over(vm);
+	else
+		note_end(vm);
+}
+
+static int compare_created(const void *a, const void *b)
+{
+	const struct vm *x = *(struct vm *const *)a, *y = *(struct vm *const *)b;
+
+	return x->created_ns < y->created_ns ? -1 : x->created_ns > y->created_ns;
+}
+
+static void sort_by_age(struct vm_host *h)
+{
+	autofree struct vm **all = xcalloc((size_t)h->count + 1, sizeof(struct vm *));
+	struct vm *v, *last = &h->vms;
+	int n = 0;
+
+	vm_foreach(h, v) all[n++] = v;
+	qsort(all, (size_t)n, sizeof(struct vm *), compare_created);
+	for (int i = 0; i < n; i++) {
+		last->next = all[i];
+		all[i]->prev = last;
+		last = all[i];
+	}
+	last->next = &h->vms;
+	h->vms.prev = last;
+}
+
+/* Sockets of VMs that are not there any more. */
+static void sweep_runtime(struct vm_host *h)
+{
+	autofree char *run = xasprintf("%s/vms", h->paths->runtime);
+	DIR *d = opendir(run);
+	struct dirent *de;
+	struct vm *vm;
+
+	while (d && (de = readdir(d))) {
+		autofree char *path = xasprintf("%s/%s", run, de->d_name);
+
+		if (id_like(de->d_name) && vm_find(h, de->d_name, &vm, NULL) < 0)
+			(void)tree_remove(path, NULL);
+	}
+	if (d)
+		closedir(d);
+}
+
+void vm_adopt_all(struct vm_host *h)
+{
+	autofree char *vms = xasprintf("%s/vms", h->paths->home);
+	DIR *d = opendir(vms);
+	struct dirent *de;
+
+	while (d && (de = readdir(d)))
+		if (id_like(de->d_name))
+			adopt_one(h, de->d_name);
+	if (d)
+		closedir(d);
+	sort_by_age(h);
+	sweep_runtime(h);
+}

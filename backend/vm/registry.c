@@ -1,0 +1,194 @@
+/* The host's list of VMs: making, finding, naming, freeing. */
+#include <errno.h>
+#include <string.h>
+
+#include "backend/base/file.h"
+#include "backend/base/str.h"
+#include "backend/vm/vm.h"
+
+int vm_host_open(struct vm_host *h, struct ev_loop *loop, const struct paths *p,
+	const struct vm_host_callbacks *cb, void *user, struct err *e)
+{
+	autofree char *trash = xasprintf("%s/trash", p->home);
+	autofree char *vms = xasprintf("%s/vms", p->home);
+	autofree char *run = xasprintf("%s/vms", p->runtime);
+	int r;
+
+	*h = (struct vm_host){.loop = loop, .paths = p, .cb = *cb, .user = user};
+	h->vms.next = h->vms.prev = &h->vms;
+	r = dir_make(vms, 0700, e);
+	if (!r)
+		r = dir_make(run, 0700, e);
+	if (!r)
+		r = saver_open(&h->saver, trash, e);
+	if (r < 0)
+		return r;
+	vm_adopt_all(h);
+	return 0;
+}
+
+void vm_host_close(struct vm_host *h)
+{
+	while (h->vms.next && h->vms.next != &h->vms)
+		vm_free(h->vms.next);
+	saver_close(h->saver);
+	h->saver = NULL;
+}
+
+bool vm_host_busy(const struct vm_host *h)
+{
+	const struct vm *v;
+
+	vm_foreach(h, v) if (vm_alive(v)) return true;
+	return false;
+}
+
+struct vm *vm_new(struct vm_host *h, const char *id)
+{
+	struct vm *vm = xcalloc(1, sizeof(*vm));
+
+	vm->host = h;
+	vm->watches.next = vm->watches.prev = &vm->watches;
+	if (id) {
+		snprintf(vm->id, sizeof(vm->id), "%s", id);
+	} else {
+		uint8_t raw[VM_ID_BYTES];
+		struct vm *other;
+
+		do
+			random_bytes(raw, sizeof(raw)), hex_encode(vm->id, raw, sizeof(raw));
+		while (vm_find(h, vm->id, &other, NULL) == 0);
+	}
+	vm->prev = h->vms.prev;
+	vm->next = &h->vms;
+	vm->prev->next = vm;
+	vm->next->prev = vm;
+	h->count++;
+	return vm;
+}
+
+static void drop_watchers(struct vm *vm)
+{
+	while (vm->watches.next != &vm->watches) {
+		struct vm_watch *w = vm->watches.next;
+
+		vm_unwatch(w);
+		w->on_change(w, true);
+	}
+}
+
+static void free_strv(char **v)
+{
+	for (size_t i = 0; v && v[i]; i++)
+		free(v[i]);
+	free(v);
+}
+
+void vm_spec_fini(struct vm_spec *s)
+{
+	free(s->kernel);
+	free(s->initrd);
+	free_strv(s->argv);
+	free_strv(s->env);
+	*s = (struct vm_spec){0};
+}
+
+void vm_free(struct vm *vm)
+{
+	if (!vm)
+		return;
+	drop_watchers(vm);
+	vm_close_session(vm);
+	if (vm->vmm)
+		vm->vmm->ops->destroy(vm->vmm);
+	if (vm->flow.loop)
+		ev_timer_stop(vm->flow.loop, &vm->flow.timer);
+	vm->prev->next = vm->next;
+	vm->next->prev = vm->prev;
+	vm->host->count--;
+	vm_spec_fini(&vm->spec);
+	free(vm->dir);
+	free(vm->run_dir);
+	free(vm->vsock_path);
+	free(vm->serial_path);
+	free(vm);
+}
+
+int vm_make_paths(struct vm *vm, struct err *e)
+{
+	const struct paths *p = vm->host->paths;
+
+	vm->dir = xasprintf("%s/vms/%s", p->home, vm->id);
+	vm->run_dir = xasprintf("%s/vms/%s", p->runtime, vm->id);
+	vm->vsock_path = xasprintf("%s/v.sock", vm->run_dir);
+	vm->serial_path = xasprintf("%s/serial.log", vm->dir);
+	if (strlen(vm->vsock_path) + SOCKET_PORT_ROOM > SOCKET_PATH_MAX)
+		return err_set(e, ENAMETOOLONG, "socket path '%s' is too long", vm->vsock_path);
+	return 0;
+}
+
+static bool starts_with(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+int vm_find(struct vm_host *h, const char *text, struct vm **ret, struct err *e)
+{
+	struct vm *v, *hit = NULL;
+	char safe[80];
+	int hits = 0;
+
+	vm_foreach(h, v) if (strcmp(v->spec.name, text) == 0 || strcmp(v->id, text) == 0)
+	{
+		*ret = v;
+		return 0;
+	}
+	vm_foreach(h, v) if (*text && (starts_with(v->spec.name, text) || starts_with(v->id, text)))
+	{
+		hit = v;
+		hits++;
+	}
+	str_safe(safe, sizeof(safe), text);
+	if (hits > 1)
+		return err_set(e, EINVAL,
+			"'%s' stands for %d VMs ('%s' is one): give more of the name", safe, hits,
+			hit->spec.name);
+	if (!hits)
+		return err_set(e, ENOENT, "no VM is named '%s': see 'vmdeck ls'", safe);
+	*ret = hit;
+	return 0;
+}
+
+static bool name_in_use(struct vm_host *h, const char *name)
+{
+	struct vm *v;
+
+	vm_foreach(h, v) if (strcmp(v->spec.name, name) == 0) return true;
+	return false;
+}
+
+void vm_make_name(struct vm_host *h, const char *image, char *out, size_t n)
+{
+	int i = 1;
+
+	do
+		snprintf(out, n, "%.48s-%d", image, i++);
+	while (name_in_use(h, out));
+}
+
+int vm_check_new_name(struct vm_host *h, const char *name, struct err *e)
+{
+	struct vm *v;
+	int r = str_check_name("VM name", name, e);
+
+	if (r < 0)
+		return r;
+	vm_foreach(h, v) if (strcmp(v->spec.name, name) == 0) return err_set(e, EEXIST,
+		"a VM named '%s' exists (%s): choose another name or remove it with 'vmdeck "
+		"rm %s'",
+		name, vm_state_names[v->state], name);
+	if (h->count >= VMS_MAX)
+		return err_set(
+			e, ENOSPC, "%d VMs exist, more are not allowed: remove some", h->count);
+	return 0;
+}

@@ -1,0 +1,254 @@
+/* What the VMM and the agent of a VM tell the daemon, turned into state, flow events and log. */
+#include <errno.h>
+#include <string.h>
+
+#include "backend/base/file.h"
+#include "backend/base/jsonx.h"
+#include "backend/base/str.h"
+#include "backend/vm/vm.h"
+
+#define VITALS_EVERY_MS 10000
+
+/* ---- agent ---------------------------------------------------------------------------------- */
+
+static void on_ready(struct guest *g, const struct wire_hello_ack *ack)
+{
+	struct vm *vm = guest_user(g);
+
+	vm->ack = *ack;
+	vm->have_ack = true;
+	vm->agent_since_ns = wall_ns();
+	flow_event(&vm->flow, VM_FE_READY, NULL);
+}
+
+static void on_lost(struct guest *g, const char *why)
+{
+	struct vm *vm = guest_user(g);
+	struct json_object *f = json_object_new_object();
+
+	vm->agent_since_ns = wall_ns();
+	jsonx_add_str(f, "why", why);
+	vm_log_json(vm, "agent.lost", f);
+}
+
+static struct json_object *vitals_to_json(const struct vm *vm)
+{
+	struct json_object *o = json_object_new_object();
+
+#define X(field, help)                                                                             \
+	json_object_object_add(o, #field,                                                          \
+		vm->vitals.field == WIRE_VITAL_UNKNOWN                                             \
+			? NULL                                                                     \
+			: json_object_new_uint64(vm->vitals.field));
+	WIRE_VITALS(X)
+#undef X
+	json_object_object_add(o, "uptime_ns", json_object_new_uint64(vm->vitals.uptime_ns));
+	jsonx_add_str(o, "why", vm->vitals_why);
+	return o;
+}
+
+static void on_vitals(struct guest *g, const struct wire_vitals *v)
+{
+	struct vm *vm = guest_user(g);
+	char why[sizeof(vm->vitals_why)];
+
+	vm->vitals = *v;
+	snprintf(why, sizeof(why), "%.*s", (int)v->why.len, v->why.len ? v->why.s : "");
+	str_safe(vm->vitals_why, sizeof(vm->vitals_why), why);
+	vm->vitals.why = (struct wire_str){0};
+	vm->vitals_ns = wall_ns();
+	vm->have_vitals = true;
+	vm_log_json(vm, "vitals", vitals_to_json(vm));
+}
+
+static void on_output(struct guest *g)
+{
+	struct vm *vm = guest_user(g);
+	struct vm_watch *w = vm->watches.next;
+
+	while (w != &vm->watches) {
+		struct vm_watch *next = w->next;
+
+		if (w->on_output)
+			w->on_output(w);
+		w = next;
+	}
+}
+
+static void on_main_exit(struct guest *g, uint8_t how, int32_t value)
+{
+	struct vm *vm = guest_user(g);
+
+	vm->main_ended = true;
+	vm->main_how = how;
+	vm->main_value = value;
+	vm_log(vm, "main.exit", "{\"how\":\"%s\",\"value\":%d}",
+		how == WIRE_SIGNALED ? "signal" : "exit", value);
+	vm_save(vm);
+}
+
+static void on_bye(struct guest *g, uint8_t reason, int32_t main_status)
+{
+	struct vm *vm = guest_user(g);
+
+	vm->got_bye = true;
+	vm_log(vm, "agent.bye", "{\"reason\":%u,\"main_status\":%d}", reason, main_status);
+}
+
+static void on_guest_log(struct guest *g, const char *name, const char *fields_json)
+{
+	struct vm *vm = guest_user(g);
+
+	vm->host->cb.on_event(vm->host->user, vm->id, vm->spec.name, name, fields_json);
+}
+
+static const struct guest_callbacks guest_cb = {
+	.on_ready = on_ready,
+	.on_lost = on_lost,
+	.on_vitals = on_vitals,
+	.on_output = on_output,
+	.on_main_exit = on_main_exit,
+	.on_bye = on_bye,
+	.on_log = on_guest_log,
+};
+
+int vm_open_session(struct vm *vm, struct err *e)
+{
+	struct guest_identity *id = &vm->identity;
+	int r = outlog_open(&vm->out, vm->dir, e);
+
+	if (r < 0)
+		return r;
+	memcpy(id->instance, vm->instance, WIRE_ID);
+	memcpy(id->generation, vm->generation, WIRE_ID);
+	id->hostname = vm->spec.name;
+	id->argv = (const char *const *)vm->spec.argv;
+	id->env = (const char *const *)vm->spec.env;
+	id->tty = vm->spec.tty;
+	id->rows = 24;
+	id->cols = 80;
+	id->vitals_ms = VITALS_EVERY_MS;
+	if (!vm_alive(vm))
+		return 0; /* its output can still be read */
+	return guest_open(
+		&vm->guest, vm->host->loop, vm->vsock_path, id, vm->out, &guest_cb, vm, e);
+}
+
+void vm_close_session(struct vm *vm)
+{
+	guest_close(vm->guest);
+	vm->guest = NULL;
+	outlog_close(vm->out);
+	vm->out = NULL;
+}
+
+/* ---- VMM ------------------------------------------------------------------------------------ */
+
+static void end_after_exit(struct vm *vm, const char *detail)
+{
+	char why[420];
+
+	if (vm->state == VM_STOPPING) {
+		vm_end(vm, VM_STOPPED, vm->asked_poweroff ? "powered off" : "killed");
+		return;
+	}
+	if (vm->main_ended) {
+		snprintf(why, sizeof(why), "main process %s %d",
+			vm->main_how == WIRE_SIGNALED ? "was killed by signal" : "exited with code",
+			vm->main_value);
+		vm_end(vm, VM_STOPPED, why);
+	} else if (vm->got_bye) {
+		vm_end(vm, VM_STOPPED, "the guest powered off");
+	} else {
+		snprintf(why, sizeof(why), "%s ended: %.300s", vm->spec.driver->name,
+			detail ? detail : "gone");
+		vm_end(vm, VM_FAILED, why);
+	}
+}
+
+static void on_exit_event(struct vm *vm, const char *detail)
+{
+	struct json_object *f = json_object_new_object();
+
+	jsonx_add_str(f, "detail", detail);
+	vm_log_json(vm, "child.exit", f);
+	if (vm->flow.running)
+		flow_event(&vm->flow, VM_FE_EXIT, (void *)(uintptr_t)(detail ? detail : "gone"));
+	else if (vm_alive(vm))
+		end_after_exit(vm, detail);
+}
+
+static void on_vmm_event(struct vmm *v, enum vmm_event ev, const char *detail)
+{
+	struct vm *vm = v->user;
+
+	switch (ev) {
+	case VMM_EV_RUNNING:
+		if (vm->state == VM_PAUSED)
+			vm_set_state(vm, VM_RUNNING, NULL);
+		break;
+	case VMM_EV_PAUSED:
+		if (vm->state == VM_RUNNING)
+			vm_set_state(vm, VM_PAUSED, NULL);
+		break;
+	case VMM_EV_POWEROFF:
+		vm->got_bye = true;
+		vm_log(vm, "vmm.poweroff", "{}");
+		break;
+	case VMM_EV_PANIC:
+		vm_log(vm, "guest.panic", "{}");
+		break;
+	case VMM_EV_EXIT:
+		on_exit_event(vm, detail);
+		break;
+	}
+}
+
+static void on_vmm_log(struct vmm *v, const char *name, const char *fields_json)
+{
+	struct vm *vm = v->user;
+
+	vm->host->cb.on_event(vm->host->user, vm->id, vm->spec.name, name, fields_json);
+}
+
+static const struct vmm_callbacks vmm_cb = {.on_event = on_vmm_event, .on_log = on_vmm_log};
+
+void vm_setup_vmm(struct vm *vm)
+{
+	vm->config = (struct vmm_config){.id = vm->id,
+		.dir = vm->dir,
+		.run_dir = vm->run_dir,
+		.vsock_path = vm->vsock_path,
+		.kernel = vm->spec.kernel,
+		.initrd = vm->spec.initrd,
+		.vcpus = vm->spec.vcpus,
+		.mem_mib = vm->spec.mem_mib,
+		.cid = VM_GUEST_CID};
+	vm->vmm = vm->spec.driver->create();
+	vmm_setup(vm->vmm, vm->host->loop, &vm->config, &vmm_cb, vm);
+}
+
+/* The RAM file and the sockets have no use without the VMM; the logs stay until rm. */
+static void drop_run_files(struct vm *vm)
+{
+	autofree char *ram = xasprintf("%s/ram", vm->dir);
+	autofree char *pid = xasprintf("%s/vmm.pid", vm->dir);
+	struct err e = {0};
+
+	saver_remove(vm->host->saver, ram);
+	saver_remove(vm->host->saver, pid);
+	if (tree_remove(vm->run_dir, &e) < 0)
+		vm_log(vm, "vm.leftover", "{}");
+}
+
+void vm_end(struct vm *vm, enum vm_state to, const char *reason)
+{
+	guest_close(vm->guest);
+	vm->guest = NULL;
+	if (vm->vmm)
+		vm->vmm->ops->destroy(vm->vmm);
+	vm->vmm = NULL;
+	drop_run_files(vm);
+	vm_set_state(vm, to, reason);
+	vm_wake_waiters(vm, 0, NULL);
+}

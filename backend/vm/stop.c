@@ -1,0 +1,245 @@
+/* Stop, kill, pause, resume, remove. */
+#include <errno.h>
+#include <string.h>
+
+#include "backend/base/jsonx.h"
+#include "backend/vm/vm.h"
+
+#define KILL_LIMIT  10. /* s for a killed VMM to be gone */
+#define OP_GRACE_MS 2000
+
+static struct vm *flow_vm(struct flow *f)
+{
+	return f->user;
+}
+
+/* ---- callers that wait for the end ---------------------------------------------------------- */
+
+int vm_add_waiter(struct vm *vm, vm_done *done, void *user, struct err *e)
+{
+	for (int i = 0; done && i < VM_WAITERS; i++)
+		if (!vm->waiters[i].done) {
+			vm->waiters[i] = (struct vm_waiter){done, user};
+			return 0;
+		}
+	return done ? err_set(e, EBUSY, "too many callers wait for VM '%s' already", vm->spec.name)
+		    : 0;
+}
+
+void vm_wake_waiters(struct vm *vm, int r, const struct err *e)
+{
+	struct vm_waiter copy[VM_WAITERS];
+
+	memcpy(copy, vm->waiters, sizeof(copy));
+	memset(vm->waiters, 0, sizeof(vm->waiters));
+	for (int i = 0; i < VM_WAITERS; i++)
+		if (copy[i].done)
+			copy[i].done(copy[i].user, vm, r, e);
+}
+
+/* ---- the stop flow: wake a paused guest, ask it, then kill ---------------------------------- */
+
+static void on_resumed(struct vmm *v, int r, const struct err *e)
+{
+	struct vm *vm = v->user;
+	struct vmm_result res = {r, e};
+
+	flow_event(&vm->flow, VM_FE_VMM_DONE, &res);
+}
+
+static enum flow_verdict wake_enter(struct flow *f)
+{
+	struct vm *vm = flow_vm(f);
+
+	if (vm->vmm->state != VMM_PAUSED)
+		return FLOW_NEXT;
+	return vm->vmm->ops->resume(vm->vmm, on_resumed, &f->err) < 0 ? FLOW_NEXT : FLOW_WAIT;
+}
+
+static enum flow_verdict skip(struct flow *f)
+{
+	(void)f;
+	return FLOW_NEXT;
+}
+
+static enum flow_verdict end_now(struct flow *f)
+{
+	f->at = f->count - 1; /* the VMM has gone: nothing is left to do */
+	return FLOW_NEXT;
+}
+
+static enum flow_verdict wake_event(struct flow *f, int ev, void *data)
+{
+	(void)data;
+	return ev == VM_FE_EXIT ? end_now(f) : ev == VM_FE_VMM_DONE ? FLOW_NEXT : FLOW_WAIT;
+}
+
+static enum flow_verdict ask_enter(struct flow *f)
+{
+	struct vm *vm = flow_vm(f);
+
+	if (f->limit <= 0 || guest_poweroff(vm->guest, false, OP_GRACE_MS, NULL) < 0)
+		return FLOW_NEXT;
+	vm->asked_poweroff = true;
+	return FLOW_WAIT;
+}
+
+static enum flow_verdict ask_event(struct flow *f, int ev, void *data)
+{
+	(void)data;
+	return ev == VM_FE_EXIT ? end_now(f) : FLOW_WAIT;
+}
+
+static enum flow_verdict kill_enter(struct flow *f)
+{
+	struct vm *vm = flow_vm(f);
+
+	vm->asked_poweroff = false;
+	vm->vmm->ops->kill(vm->vmm);
+	return FLOW_WAIT;
+}
+
+static const struct flow_step stop_steps[] = {
+	{"wake", 5, wake_enter, wake_event, NULL, skip},
+	{"power off", FLOW_OWN_LIMIT, ask_enter, ask_event, NULL, skip},
+	{"kill", KILL_LIMIT, kill_enter, ask_event, NULL, NULL},
+};
+#define STOP_KILL_STEP 2
+
+static void on_stop_step(struct flow *f)
+{
+	struct vm *vm = flow_vm(f);
+
+	if (f->at < f->count)
+		vm_log(vm, "flow.step",
+			"{\"flow\":\"stop\",\"step\":\"%s\",\"n\":%d,\"of\":%d,\"limit_s\":%g}",
+			f->steps[f->at].name, f->at + 1, f->count, flow_step_limit(f));
+}
+
+static void on_stop_done(struct flow *f, int r)
+{
+	struct vm *vm = flow_vm(f);
+
+	if (r < 0)
+		vm_end(vm, VM_FAILED, f->err.msg);
+	else
+		vm_end(vm, VM_STOPPED, vm->asked_poweroff ? "powered off" : "killed");
+}
+
+static void start_stop(struct vm *vm, double timeout, int first_step)
+{
+	vm_set_state(vm, VM_STOPPING, first_step == STOP_KILL_STEP ? "kill" : "stop");
+	flow_init(&vm->flow, vm->host->loop, "stop", stop_steps, countof(stop_steps), on_stop_step,
+		on_stop_done, vm);
+	vm->flow.limit = timeout;
+	flow_start_at(&vm->flow, first_step);
+}
+
+static int check_not_starting(struct vm *vm, struct err *e)
+{
+	if (vm->state == VM_STARTING)
+		return err_set(e, EBUSY,
+			"VM '%s' is still starting: wait, or end it with 'vmdeck kill %s'",
+			vm->spec.name, vm->spec.name);
+	return 0;
+}
+
+int vm_stop(struct vm *vm, double timeout, vm_done *done, void *user, struct err *e)
+{
+	int r = check_not_starting(vm, e);
+
+	if (r < 0)
+		return r;
+	if (!vm_alive(vm)) {
+		if (done)
+			done(user, vm, 0, NULL);
+		return 0;
+	}
+	r = vm_add_waiter(vm, done, user, e);
+	if (r == 0 && vm->state != VM_STOPPING)
+		start_stop(vm, timeout, 0);
+	return r;
+}
+
+int vm_kill(struct vm *vm, vm_done *done, void *user, struct err *e)
+{
+	int r;
+
+	if (!vm_alive(vm)) {
+		if (done)
+			done(user, vm, 0, NULL);
+		return 0;
+	}
+	r = vm_add_waiter(vm, done, user, e);
+	if (r < 0)
+		return r;
+	if (vm->state == VM_STARTING)
+		flow_cancel(&vm->flow, "killed by the operator"); /* vm is gone now */
+	else if (vm->state == VM_STOPPING)
+		vm->vmm->ops->kill(vm->vmm); /* the flow that waits for the exit gets it */
+	else
+		start_stop(vm, 0, STOP_KILL_STEP);
+	return 0;
+}
+
+/* ---- pause and resume ----------------------------------------------------------------------- */
+
+static void on_op(struct vmm *v, int r, const struct err *e)
+{
+	struct vm *vm = v->user;
+	struct vm_waiter w = vm->op_waiter;
+
+	vm->op_waiter = (struct vm_waiter){0};
+	/* The monitor's event may come after its answer: the state is set by whichever is first. */
+	if (!r && v->state == VMM_PAUSED && vm->state == VM_RUNNING)
+		vm_set_state(vm, VM_PAUSED, NULL);
+	if (!r && v->state == VMM_RUNNING && vm->state == VM_PAUSED)
+		vm_set_state(vm, VM_RUNNING, NULL);
+	if (w.done)
+		w.done(w.user, vm, r, e);
+}
+
+static int start_op(struct vm *vm, enum vm_state from, enum vm_state to, vm_done *done, void *user,
+	struct err *e)
+{
+	int r = check_not_starting(vm, e);
+
+	if (r < 0)
+		return r;
+	if (vm->state == to) {
+		done(user, vm, 0, NULL);
+		return 0;
+	}
+	if (vm->state != from)
+		return err_set(
+			e, EINVAL, "VM '%s' is %s", vm->spec.name, vm_state_names[vm->state]);
+	if (vm->op_waiter.done)
+		return err_set(
+			e, EBUSY, "VM '%s' is being paused or resumed already", vm->spec.name);
+	vm->op_waiter = (struct vm_waiter){done, user};
+	r = (to == VM_PAUSED ? vm->vmm->ops->pause : vm->vmm->ops->resume)(vm->vmm, on_op, e);
+	if (r < 0)
+		vm->op_waiter = (struct vm_waiter){0};
+	return r;
+}
+
+int vm_pause(struct vm *vm, vm_done *done, void *user, struct err *e)
+{
+	return start_op(vm, VM_RUNNING, VM_PAUSED, done, user, e);
+}
+
+int vm_resume(struct vm *vm, vm_done *done, void *user, struct err *e)
+{
+	return start_op(vm, VM_PAUSED, VM_RUNNING, done, user, e);
+}
+
+int vm_remove(struct vm *vm, struct err *e)
+{
+	if (vm_alive(vm))
+		return err_set(e, EBUSY, "VM '%s' is %s: stop it first, or use 'vmdeck rm -f %s'",
+			vm->spec.name, vm_state_names[vm->state], vm->spec.name);
+	vm_files_remove(vm);
+	vm_log(vm, "vm.remove", "{}");
+	vm_free(vm);
+	return 0;
+}

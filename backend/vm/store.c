@@ -1,0 +1,166 @@
+/* vm.json: what a VM is, for a person and for the next daemon. */
+#include <errno.h>
+#include <string.h>
+
+#include "backend/base/file.h"
+#include "backend/base/jsonx.h"
+#include "backend/base/log.h"
+#include "backend/base/str.h"
+#include "backend/vm/vm.h"
+
+#define VM_JSON_MAX (1024 * 1024)
+
+static void add_strv(struct json_object *o, const char *key, char *const *v)
+{
+	struct json_object *a = v ? json_object_new_array() : NULL;
+
+	for (size_t i = 0; v && v[i]; i++)
+		json_object_array_add(a, json_object_new_string(v[i]));
+	json_object_object_add(o, key, a);
+}
+
+static void add_hex(struct json_object *o, const char *key, const uint8_t id[WIRE_ID])
+{
+	char hex[2 * WIRE_ID + 1];
+
+	hex_encode(hex, id, WIRE_ID);
+	jsonx_add_str(o, key, hex);
+}
+
+void vm_save(struct vm *vm)
+{
+	autojson struct json_object *o = json_object_new_object();
+	autofree char *path = xasprintf("%s/vm.json", vm->dir);
+	const struct vm_spec *s = &vm->spec;
+
+	if (vm->gone_from_disk)
+		return;
+	jsonx_add_int(o, "format", 1);
+	jsonx_add_str(o, "id", vm->id);
+	jsonx_add_str(o, "name", s->name);
+	jsonx_add_str(o, "state", vm_state_names[vm->state]);
+	jsonx_add_str(o, "reason", vm->reason);
+	jsonx_add_str(o, "image", s->image);
+	jsonx_add_str(o, "vmm", s->driver->name);
+	jsonx_add_str(o, "vmm_version", s->vmm_version);
+	jsonx_add_str(o, "accel", s->accel);
+	jsonx_add_str(o, "kernel", s->kernel);
+	jsonx_add_str(o, "initrd", s->initrd);
+	jsonx_add_int(o, "vcpus", s->vcpus);
+	jsonx_add_int(o, "mem_mib", s->mem_mib);
+	jsonx_add_bool(o, "tty", s->tty);
+	add_strv(o, "cmd", s->argv);
+	add_strv(o, "env", s->env);
+	jsonx_add_int(o, "created_ns", (int64_t)vm->created_ns);
+	jsonx_add_int(o, "started_ns", (int64_t)vm->started_ns);
+	jsonx_add_int(o, "state_since_ns", (int64_t)vm->state_since_ns);
+	jsonx_add_int(o, "boot_took_ns", (int64_t)vm->boot_took_ns);
+	add_hex(o, "instance", vm->instance);
+	add_hex(o, "generation", vm->generation);
+	jsonx_add_bool(o, "main_ended", vm->main_ended);
+	jsonx_add_int(o, "main_how", vm->main_how);
+	jsonx_add_int(o, "main_value", vm->main_value);
+	saver_write(vm->host->saver, path,
+		json_object_to_json_string_ext(
+			o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static char **get_strv(struct json_object *o, const char *key)
+{
+	struct json_object *a = jsonx_get(o, key);
+	size_t n;
+	char **v;
+
+	if (!json_object_is_type(a, json_type_array))
+		return NULL;
+	n = json_object_array_length(a);
+	v = xcalloc(n + 1, sizeof(*v));
+	for (size_t i = 0; i < n; i++)
+		v[i] = xstrdup(json_object_get_string(json_object_array_get_idx(a, i)));
+	return v;
+}
+
+static int get_hex(struct json_object *o, const char *key, uint8_t id[WIRE_ID])
+{
+	const char *hex = jsonx_str(o, key);
+
+	return hex ? hex_decode(id, WIRE_ID, hex) : -EINVAL;
+}
+
+static int find_state(const char *name)
+{
+	for (int i = 0; name && i < VM__COUNT; i++)
+		if (strcmp(vm_state_names[i], name) == 0)
+			return i;
+	return -EINVAL;
+}
+
+static int load_spec(struct vm_spec *s, struct json_object *o, struct err *e)
+{
+	const char *name = jsonx_str(o, "name"), *image = jsonx_str(o, "image");
+	const char *driver = jsonx_str(o, "vmm");
+
+	if (!name || str_check_name("VM name", name, e) < 0 || !image || !driver)
+		return err_set(e, EINVAL, "name, image or vmm is missing or not valid");
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	snprintf(s->image, sizeof(s->image), "%s", image);
+	for (size_t i = 0; vmm_drivers[i]; i++)
+		if (strcmp(vmm_drivers[i]->name, driver) == 0)
+			s->driver = vmm_drivers[i];
+	if (!s->driver)
+		return err_set(e, EINVAL, "there is no VMM driver '%s'", driver);
+	if (jsonx_str(o, "vmm_version"))
+		snprintf(s->vmm_version, sizeof(s->vmm_version), "%s", jsonx_str(o, "vmm_version"));
+	if (jsonx_str(o, "accel"))
+		snprintf(s->accel, sizeof(s->accel), "%s", jsonx_str(o, "accel"));
+	s->kernel = xstrdup(jsonx_str(o, "kernel") ? jsonx_str(o, "kernel") : "");
+	s->initrd = xstrdup(jsonx_str(o, "initrd") ? jsonx_str(o, "initrd") : "");
+	s->vcpus = (uint32_t)jsonx_int(o, "vcpus", 1);
+	s->mem_mib = (uint32_t)jsonx_int(o, "mem_mib", 256);
+	s->tty = jsonx_bool(o, "tty", false);
+	s->argv = get_strv(o, "cmd");
+	s->env = get_strv(o, "env");
+	return 0;
+}
+
+int vm_load(struct vm *vm, struct err *e)
+{
+	autofree char *path = xasprintf("%s/vm.json", vm->dir), *text = NULL;
+	autojson struct json_object *o = NULL;
+	size_t len;
+	int r = file_read(path, VM_JSON_MAX, &text, &len, e);
+
+	if (!r)
+		r = jsonx_parse(text, len, &o, e);
+	if (!r)
+		r = load_spec(&vm->spec, o, e);
+	if (r < 0)
+		return err_wrap(e, r, "'%s'", path);
+	r = find_state(jsonx_str(o, "state"));
+	if (r < 0 || jsonx_int(o, "format", 0) != 1 || get_hex(o, "instance", vm->instance) < 0 ||
+		get_hex(o, "generation", vm->generation) < 0)
+		return err_set(
+			e, EINVAL, "'%s' is not the state of a VM that this version knows", path);
+	vm->state = (enum vm_state)r;
+	snprintf(vm->reason, sizeof(vm->reason), "%s",
+		jsonx_str(o, "reason") ? jsonx_str(o, "reason") : "");
+	vm->created_ns = (uint64_t)jsonx_int(o, "created_ns", 0);
+	vm->started_ns = (uint64_t)jsonx_int(o, "started_ns", 0);
+	vm->state_since_ns = (uint64_t)jsonx_int(o, "state_since_ns", 0);
+	vm->boot_took_ns = (uint64_t)jsonx_int(o, "boot_took_ns", 0);
+	vm->main_ended = jsonx_bool(o, "main_ended", false);
+	vm->main_how = (uint8_t)jsonx_int(o, "main_how", 0);
+	vm->main_value = (int32_t)jsonx_int(o, "main_value", 0);
+	return 0;
+}
+
+void vm_files_remove(struct vm *vm)
+{
+	struct err e = {0};
+
+	vm->gone_from_disk = true;
+	saver_remove(vm->host->saver, vm->dir);
+	/* Sockets only, and on another filesystem than the trash. */
+	if (tree_remove(vm->run_dir, &e) < 0)
+		log_error("%s", e.msg);
+}

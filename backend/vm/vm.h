@@ -1,0 +1,186 @@
+/* One VM and the host's registry of VMs: state (one enum, one writer), its folder, its VMM, its
+ * agent session, the long operations on it. */
+#ifndef VMDECK_VM_VM_H
+#define VMDECK_VM_VM_H
+
+#include <ev.h>
+#include <json-c/json.h>
+#include <stdbool.h>
+
+#include "backend/base/err.h"
+#include "backend/base/flow.h"
+#include "backend/base/path.h"
+#include "backend/guest/guest.h"
+#include "backend/image/image.h"
+#include "backend/vm/saver.h"
+#include "backend/vmm/vmm.h"
+
+#define VMS_MAX      1024 /* of this host, running or not */
+#define VM_ID_BYTES  4
+#define VM_ID_CHARS  (2 * VM_ID_BYTES)
+#define VM_WAITERS   16 /* callers waiting for one VM's stop */
+#define VM_GUEST_CID 3
+
+enum vm_state { VM_STARTING, VM_RUNNING, VM_PAUSED, VM_STOPPING, VM_STOPPED, VM_FAILED, VM__COUNT };
+extern const char *const vm_state_names[VM__COUNT];
+
+struct vm_host;
+struct vm;
+
+/* Somebody who follows a VM (attach, logs -f, a running exec). Unlinks itself with vm_unwatch. */
+struct vm_watch {
+	struct vm_watch *next, *prev;
+	struct vm *vm;
+	void (*on_output)(struct vm_watch *w);
+	/* The state changed; gone: the VM is being removed, w is unlinked already. */
+	void (*on_change)(struct vm_watch *w, bool gone);
+};
+
+/* The end of an operation. vm: NULL when there is none (any more). */
+typedef void vm_done(void *user, struct vm *vm, int r, const struct err *e);
+
+struct vm_waiter {
+	vm_done *done;
+	void *user;
+};
+
+/* What a VM is made of; kept in vm.json. Strings and vectors are owned. */
+struct vm_spec {
+	char name[64];
+	char image[64];
+	const struct vmm_ops *driver;
+	char accel[16], vmm_version[64];
+	char *kernel, *initrd;
+	char **argv; /* NULL-ended; NULL: the image's shell */
+	char **env;  /* NULL-ended "K=V" */
+	uint32_t vcpus, mem_mib;
+	bool tty;
+};
+void vm_spec_fini(struct vm_spec *s);
+
+struct vm {
+	struct vm_host *host;
+	struct vm *next, *prev; /* registry, oldest first */
+	char id[VM_ID_CHARS + 1];
+	struct vm_spec spec;
+	enum vm_state state; /* vm_set_state alone writes it */
+	char reason[400];
+	uint64_t created_ns, started_ns, state_since_ns; /* wall clock */
+	uint64_t boot_begin_ns, boot_took_ns;            /* monotonic; request to HELLO_ACK */
+	uint8_t instance[WIRE_ID], generation[WIRE_ID];
+
+	char *dir, *run_dir, *vsock_path, *serial_path;
+	struct vmm_config config;
+	struct vmm *vmm;
+	struct guest *guest;
+	struct guest_identity identity;
+	struct outlog *out;
+	struct flow flow;
+	struct vm_waiter boot_waiter, waiters[VM_WAITERS], op_waiter;
+
+	bool asked_poweroff, got_bye, gone_from_disk;
+	bool main_ended;
+	uint8_t main_how;
+	int32_t main_value;
+	char last_words[300]; /* end of the serial console when a boot failed */
+	bool have_ack, have_vitals;
+	struct wire_hello_ack ack;
+	struct wire_vitals vitals;
+	char vitals_why[512];
+	uint64_t agent_since_ns, vitals_ns; /* wall clock */
+	unsigned execs, attached;           /* streams open now */
+	struct vm_watch watches;            /* list head */
+};
+
+struct vm_host_callbacks {
+	/* vm and vm_name: "" when it is about none. */
+	void (*on_event)(void *user, const char *vm, const char *vm_name, const char *name,
+		const char *fields_json);
+	/* The number of VMs that are alive may have changed. */
+	void (*on_change)(void *user);
+};
+
+struct vm_host {
+	struct ev_loop *loop;
+	const struct paths *paths;
+	struct vm_host_callbacks cb;
+	void *user;
+	struct saver *saver;
+	struct vm vms; /* list head */
+	int count;
+};
+
+/* Opens the registry on an existing home; adopts or ends what an earlier daemon left (vm_adopt.c).
+ */
+int vm_host_open(struct vm_host *h, struct ev_loop *loop, const struct paths *p,
+	const struct vm_host_callbacks *cb, void *user, struct err *e);
+/* Lets go of everything; VMs that run go on running. */
+void vm_host_close(struct vm_host *h);
+bool vm_host_busy(const struct vm_host *h); /* a VM is alive */
+
+#define vm_foreach(h, v) for ((v) = (h)->vms.next; (v) != &(h)->vms; (v) = (v)->next)
+
+/* By name, id, or unique prefix of either. -ENOENT, or -EINVAL with the candidates. */
+int vm_find(struct vm_host *h, const char *text, struct vm **ret, struct err *e);
+/* "mini-3": the lowest number not in use. */
+void vm_make_name(struct vm_host *h, const char *image, char *out, size_t n);
+/* -EEXIST when a VM has the name, -EINVAL when it isn't one. */
+int vm_check_new_name(struct vm_host *h, const char *name, struct err *e);
+
+/* Boots a new VM; takes spec's insides. done is called once, perhaps before this returns: with the VM
+ * when its agent answered HELLO, without when the boot failed (nothing is left then). */
+int vm_boot(struct vm_host *h, struct vm_spec *spec, vm_done *done, void *user, struct err *e);
+/* Asks for power off, kills after timeout s. done: stopped. */
+int vm_stop(struct vm *vm, double timeout, vm_done *done, void *user, struct err *e);
+/* Ends the VMM now; a boot under way is cancelled. */
+int vm_kill(struct vm *vm, vm_done *done, void *user, struct err *e);
+int vm_pause(struct vm *vm, vm_done *done, void *user, struct err *e);
+int vm_resume(struct vm *vm, vm_done *done, void *user, struct err *e);
+/* Removes a stopped or failed VM: registry at once, files in the background. */
+int vm_remove(struct vm *vm, struct err *e);
+
+bool vm_alive(const struct vm *vm);
+struct json_object *vm_to_json(struct vm *vm); /* VM of proto.def; the caller's */
+
+void vm_watch(struct vm *vm, struct vm_watch *w);
+void vm_unwatch(struct vm_watch *w); /* also when not linked */
+
+/* ---- between the files of this folder ---- */
+
+/* Checks allowed[from] & to, notes reason (may be NULL), saves, tells watchers and the event log.
+ */
+void vm_set_state(struct vm *vm, enum vm_state to, const char *reason);
+struct vm *vm_new(struct vm_host *h, const char *id);
+/* Unlinks and frees; closes sessions; leaves processes and files. */
+void vm_free(struct vm *vm);
+int vm_make_paths(struct vm *vm, struct err *e);
+void vm_log(struct vm *vm, const char *name, const char *fmt_json, ...) printf_like(3, 4);
+/* fields are taken. */
+void vm_log_json(struct vm *vm, const char *name, struct json_object *fields);
+void vm_save(struct vm *vm);
+int vm_load(struct vm *vm, struct err *e);         /* vm.json of vm->dir into vm */
+void vm_files_remove(struct vm *vm);               /* both folders, in the background */
+int vm_open_session(struct vm *vm, struct err *e); /* output log and agent listeners */
+void vm_close_session(struct vm *vm);
+void vm_setup_vmm(struct vm *vm); /* makes vm->vmm from the spec and wires its callbacks */
+void vm_end(struct vm *vm, enum vm_state to, const char *reason); /* the VMM is gone */
+void vm_wake_waiters(struct vm *vm, int r, const struct err *e);
+int vm_add_waiter(struct vm *vm, vm_done *done, void *user, struct err *e);
+void vm_boot_continue(struct vm *vm); /* adoption: wait for HELLO of a boot that was under way */
+void vm_adopt_all(struct vm_host *h);
+
+/* Events that the flows of a VM wait for (flow_event). */
+enum vm_flow_event {
+	VM_FE_VMM_DONE, /* data: const struct vmm_result * */
+	VM_FE_READY,    /* the agent answered HELLO */
+	VM_FE_EXIT,     /* the VMM is gone; data: detail text */
+};
+struct vmm_result {
+	int r;
+	const struct err *e;
+};
+
+extern const struct flow_step vm_boot_steps[];
+extern const int vm_boot_step_count;
+
+#endif

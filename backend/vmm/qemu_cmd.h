@@ -1,0 +1,29 @@
+/* Command line and environment of a QEMU microVM. Pure: looks at nothing on this host. */
+#ifndef VMDECK_VMM_QEMU_CMD_H
+#define VMDECK_VMM_QEMU_CMD_H
+
+#include "backend/vmm/vmm.h"
+
+#define QEMU_ARGS_MAX 48
+#define QEMU_QMP_FD   3	  /* the listening monitor socket, in QEMU */
+#define QEMU_VHOST_FD 200 /* /dev/null, which the preloaded library makes a vhost-vsock device */
+
+/* What the host adds to the VM's configuration. */
+struct qemu_host {
+	const char *program; /* absolute path of qemu-system-x86_64 */
+	const char *preload; /* absolute path of vmdeck-vsock.so */
+	uint32_t tsc_khz;
+};
+
+struct qemu_cmd {
+	char *argv[QEMU_ARGS_MAX + 1]; /* owned, NULL-ended */
+	char *env[3];		       /* owned, NULL-ended: set for QEMU only */
+	int argc;
+};
+
+/* Fills cmd. -EINVAL: the library's path cannot be given in LD_PRELOAD. */
+int qemu_cmd_build(struct qemu_cmd *cmd, const struct vmm_config *config,
+	const struct qemu_host *host, struct err *e);
+void qemu_cmd_fini(struct qemu_cmd *cmd); /* NULL and zeroed are fine */
+
+#endif
