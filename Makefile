@@ -64,15 +64,21 @@ PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/
 
 all: $(PROGS) ## build everything (V=dev|rel|asan|tsan|cov|fuzz picks the variant)
 
+# Goals that only start another make, or build nothing, must run before pkg-config is installed.
+NO_BUILD := deps run test test-unit test-asan check check-layers check-sizes format check-format bench \
+	fuzz clean help uninstall
+ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 -include $(PKGCFG)
+endif
 $(PKGCFG): Makefile
 	@mkdir -p $(@D)
-	@echo "LDLIBS_BACKEND := $$(pkg-config --libs $(PKGS_BACKEND)) -lev -lm -lpthread" > $@.tmp
-	@echo "LDLIBS_TUI := $$(pkg-config --libs $(PKGS_TUI)) -lev -lm -lpthread" >> $@.tmp
-	@echo "CFLAGS_PKG := $$(pkg-config --cflags $(PKGS_BACKEND) $(PKGS_TUI) | sed 's/-I/-isystem /g')" >> $@.tmp
+	@pkg-config --exists --print-errors $(PKGS_BACKEND) $(PKGS_TUI) || { echo "run 'make deps' first" >&2; exit 1; }
+	@{ echo "LDLIBS_BACKEND := $$(pkg-config --libs $(PKGS_BACKEND)) -lev -lm -lpthread"; \
+	   echo "LDLIBS_TUI := $$(pkg-config --libs $(PKGS_TUI)) -lev -lm -lpthread"; \
+	   echo "CFLAGS_PKG := $$(pkg-config --cflags $(PKGS_BACKEND) $(PKGS_TUI) | sed 's/-I/-isystem /g')"; } > $@.tmp
 	@mv $@.tmp $@
 
-$(B)/%.o: %.c $(PKGCFG)
+$(B)/%.o: %.c | $(PKGCFG)
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	$(Q)$(CC) $(CFLAGS_ALL) $(CFLAGS_PKG) -MMD -MP -c -o $@ $<
@@ -127,10 +133,87 @@ $(B)/tests/$(notdir $(1:.c=)): $(B)/$(1:.c=.o) $(addprefix $(B)/backend-,$(addsu
 	@echo "  LD   tests/$$(@F)"
 	$(Q)$$(CC) $$(LD_$$(V)) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka $$(LDLIBS_TUI) $$(LDLIBS_BACKEND)
 endef
-ifneq ($(filter test% check bench unit all-tests $(B)/tests/%,$(MAKECMDGOALS)),)
+ifneq ($(filter unit $(B)/tests/%,$(MAKECMDGOALS)),)
 $(foreach t,$(UNIT_SRC),$(eval $(call unit_rule,$(t))))
 endif
 unit: $(UNIT_BIN) ## build the unit tests only
+
+# ---- the two commands, and what they need ----------------------------------------------------------
+# Packages come first: on a fresh machine nothing below can start without them.
+deps: ## install the packages that are missing (apt; sudo when not root)
+	@missing=$$(for p in $(DEPS); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done); \
+	if [ -n "$$missing" ]; then echo "installing: $$missing"; \
+		{ $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >build.deps.log 2>&1 || \
+		  { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >build.deps.log 2>&1; }; } || \
+		{ cat build.deps.log; rm -f build.deps.log; echo "could not install: $$missing" >&2; exit 1; }; rm -f build.deps.log; fi
+
+run: deps ## build, make the default image, open the console (without a terminal: a tour in plain text)
+	@$(MAKE) --no-print-directory all
+	@if [ -t 0 ] && [ -t 1 ]; then $(B)/vmdeck image build mini && exec $(B)/vmdeck; else exec $(B)/vmdeck tour; fi
+
+test: deps ## all tests: units, real processes, real VMs; ends with "N passed, N failed"
+	@$(MAKE) --no-print-directory all unit
+	@python3 tests/run.py --build $(B)
+
+test-unit: ## unit tests only
+	@$(MAKE) --no-print-directory all unit
+	@python3 tests/run.py --build $(B) --only unit
+
+test-asan: ## the tests without a VM under ASan and UBSan
+	@$(MAKE) --no-print-directory V=asan all unit
+	@python3 tests/run.py --build build/asan --no-vm
+
+check: deps ## test, test-asan, check-layers, check-sizes, lint, check-format
+	@$(SUDO) true; missing=$$(for p in $(DEPS_CHECK); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done); \
+	[ -z "$$missing" ] || $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+	@$(MAKE) --no-print-directory check-layers check-sizes check-format lint test-asan test
+
+check-layers: ## prove that includes point one way only
+	@python3 tests/check_layers.py
+
+check-sizes: ## prove that files and functions are small
+	@python3 tests/check_sizes.py
+
+CSOURCES := $(shell find agent backend tui tests -name '*.[ch]' 2>/dev/null)
+lint: $(PKGCFG) ## cppcheck, clang-tidy, shellcheck
+	cppcheck --quiet --enable=warning,portability --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem -I. $(CFLAGS_PKG:-isystem%=) agent backend tui
+	clang-tidy --quiet --warnings-as-errors='*' $(filter agent/%.c backend/%.c tui/%.c,$(CSOURCES)) -- $(CSTD) $(CFLAGS_PKG) 2>/dev/null
+	shellcheck .ci/run
+
+format: ## clang-format all sources
+	@clang-format -i $(CSOURCES)
+
+check-format: ## fail when clang-format would change something
+	@clang-format --dry-run -Werror $(CSOURCES)
+
+bench: deps ## measure against bare QEMU in the same run; prints ratios
+	@$(MAKE) --no-print-directory V=rel all
+	@python3 tests/bench/run.py --build build/rel
+
+fuzz: ## run each fuzzer for 60 s
+	@$(MAKE) --no-print-directory V=fuzz fuzz-all
+
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+define fuzz_rule
+build/fuzz/$(notdir $(1:.c=)): build/fuzz/$(1:.c=.o) $(addprefix build/fuzz/backend-,$(addsuffix .a,$(call unit_line,$(1),LIBS))) $(WIRE_O)
+	@echo "  LD   $$(@F)"
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) $$(LDLIBS_BACKEND)
+endef
+ifeq ($(V),fuzz)
+$(foreach t,$(FUZZ_SRC),$(eval $(call fuzz_rule,$(t))))
+endif
+fuzz-all: $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
+	@for f in $^; do mkdir -p build/fuzz/corpus-$$(basename $$f); $$f -max_total_time=$(or $(FUZZ_TIME),60) -print_final_stats=0 build/fuzz/corpus-$$(basename $$f) || exit 1; done
+
+install: all ## install below PREFIX (/usr/local), honouring DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/vmdeck $(DESTDIR)$(PREFIX)/share/vmdeck/themes
+	install -m 755 $(B)/vmdeck $(B)/vmdeckd $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(B)/vmdeck-agent $(B)/vmdeck-vsock.so $(DESTDIR)$(PREFIX)/lib/vmdeck
+	install -m 644 themes/*.theme $(DESTDIR)$(PREFIX)/share/vmdeck/themes
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/vmdeck $(DESTDIR)$(PREFIX)/bin/vmdeckd
+	rm -rf $(DESTDIR)$(PREFIX)/lib/vmdeck $(DESTDIR)$(PREFIX)/share/vmdeck
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -140,4 +223,5 @@ clean: ## remove build outputs (not the home of the VMs)
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
-.PHONY: all unit clean help
+.PHONY: all unit clean help deps run test test-unit test-asan check check-layers check-sizes lint format \
+	check-format bench fuzz fuzz-all install uninstall

@@ -1,4 +1,5 @@
-/* A byte ring over the owner's memory with offsets that never wrap: bytes [first, next) are in it. */
+/* A byte ring over the owner's memory with offsets that never wrap: bytes [first, next) are in it.
+ */
 #ifndef VMDECK_AGENT_RING_H
 #define VMDECK_AGENT_RING_H
 

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define countof(a) (sizeof(a) / sizeof((a)[0]))
-#define min_of(a, b) ((a) < (b) ? (a) : (b))
+#define countof(a)        (sizeof(a) / sizeof((a)[0]))
+#define min_of(a, b)      ((a) < (b) ? (a) : (b))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 
 /* Boot steps are printed too (kernel option vmdeck.debug, or --debug). Written by main.c only. */

@@ -2,16 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "backend/base/jsonx.h"
 #include "backend/base/lines.h"
 #include "backend/base/str.h"
-
-#define TIMEOUT_DEFAULT 10.0
-#define OPEN_TRIES      5 /* a daemon that is just ending takes the connection and drops it */
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
@@ -254,6 +250,31 @@ static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 
 /* ---- public ---------------------------------------------------------------------------------- */
 
+struct api_client *client_new(struct ev_loop *loop, const struct paths *p)
+{
+	struct api_client *c = xcalloc(1, sizeof(*c));
+
+	c->loop = loop;
+	c->paths = *p;
+	c->socket_path = xasprintf("%s/daemon.sock", p->runtime);
+	c->fd = -1;
+	c->last = &c->first;
+	c->next_id = 1;
+	buf_init(&c->in, API_ANSWER_MAX + API_READ_MAX);
+	buf_init(&c->out, API_CALLS_MAX);
+	ev_init(&c->rd, on_readable);
+	ev_init(&c->wr, on_writable);
+	return c;
+}
+
+void client_live(struct api_client *c)
+{
+	c->state = CLIENT_LIVE;
+	ev_io_set(&c->rd, c->fd, EV_READ);
+	ev_io_set(&c->wr, c->fd, EV_WRITE);
+	ev_io_start(c->loop, &c->rd);
+}
+
 struct json_object *api_hello(const struct api_client *c)
 {
 	return c->hello;
@@ -285,7 +306,7 @@ int api_call(struct api_client *c, const char *method, struct json_object *param
 	int64_t since = jsonx_int(params, "since", -1);
 	int r;
 
-	if (c->state == CLIENT_LOST) {
+	if (c->state != CLIENT_LIVE) {
 		json_object_put(params);
 		return err_set(e, EPIPE, "%s: the connection to vmdeckd is lost", method);
 	}
@@ -315,8 +336,8 @@ void api_close(struct api_client *c)
 		struct err e;
 
 		err_set(&e, ECANCELED, "the connection to vmdeckd was closed");
-		if (p->fn == on_wait_reply)
-			on_wait_reply(p->user, -ECANCELED, NULL, &e);
+		if (p->fn == client_wait_reply)
+			client_wait_reply(p->user, -ECANCELED, NULL, &e);
 	}
 	if (!c->depth)
 		client_free(c);

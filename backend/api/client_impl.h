@@ -12,6 +12,8 @@
 #define API_ANSWER_MAX (8u * 1024 * 1024) /* bytes of one line from the daemon */
 #define API_READ_MAX   (64u * 1024)       /* bytes read per wakeup */
 
+#define API_CALLS_MAX (4u * 1024 * 1024) /* bytes of calls not sent yet */
+
 struct pending {
 	struct pending *next;
 	int64_t id;
@@ -61,6 +63,11 @@ int client_take_error(struct json_object *error, struct err *e);
 /* Makes a socket non-blocking. */
 void client_nonblock(int fd);
 
+struct api_client *client_new(struct ev_loop *loop, const struct paths *p);
+/* hello is done: the loop takes over. */
+void client_live(struct api_client *c);
+/* The reply function of api_call_wait; user: its struct on the stack. */
+api_reply client_wait_reply;
 /* Drops the calls that were made with this user pointer: their replies are not called any more. */
 void client_forget(struct api_client *c, const void *user);
 

@@ -11,7 +11,7 @@
 #include "backend/base/str.h"
 
 #define TIMEOUT_DEFAULT 10.0
-#define OPEN_TRIES 5 /* a daemon that is just ending takes the connection and drops it */
+#define OPEN_TRIES      5 /* a daemon that is just ending takes the connection and drops it */
 
 static int daemon_pid(int fd)
 {
@@ -39,8 +39,10 @@ static int exchange(
 				daemon_pid(c->fd), c->paths.home);
 		if ((pfd.revents & POLLOUT) && buf_write(&c->out, c->fd) < 0)
 			buf_consume(&c->out, c->out.len); /* reading tells why */
-		if (r == 0 && (pfd.revents & (POLLIN | POLLHUP | POLLERR)))
-			r = (int)buf_read(&c->in, c->fd, API_READ_MAX) ?: -ECONNRESET;
+		if (r == 0 && (pfd.revents & (POLLIN | POLLHUP | POLLERR))) {
+			r = (int)buf_read(&c->in, c->fd, API_READ_MAX);
+			r = r == 0 ? -ECONNRESET : r;
+		}
 		if (r < 0 && r != -EAGAIN)
 			return err_set(e, ECONNRESET,
 				"vmdeckd closes each connection at once: see %s/daemon.log",
@@ -130,9 +132,7 @@ int api_open(
 		api_close(c);
 		return r;
 	}
-	ev_io_set(&c->rd, c->fd, EV_READ);
-	ev_io_set(&c->wr, c->fd, EV_WRITE);
-	ev_io_start(loop, &c->rd);
+	client_live(c);
 	*ret = c;
 	return 0;
 }

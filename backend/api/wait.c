@@ -3,9 +3,13 @@
 
 #include <errno.h>
 
+/* On the stack of api_call_wait. A client closed meanwhile has answered it first. */
 struct wait {
+	struct api_client *client; /* valid until done */
 	struct ev_loop *loop;
 	ev_timer timer;
+	const char *method;
+	double timeout;
 	bool done;
 	int r;
 	struct json_object *result; /* owned until the caller takes it */
@@ -19,7 +23,7 @@ static void wait_end(struct wait *w, int r)
 	ev_break(w->loop, EVBREAK_ONE);
 }
 
-static void on_wait_reply(void *user, int r, struct json_object *result, const struct err *e)
+void client_wait_reply(void *user, int r, struct json_object *result, const struct err *e)
 {
 	struct wait *w = user;
 
@@ -35,14 +39,17 @@ static void on_wait_timer(struct ev_loop *loop, ev_timer *t, int revents)
 
 	(void)loop;
 	(void)revents;
-	wait_end(w, err_set(w->e, ETIMEDOUT, "vmdeckd has not answered in time"));
+	client_forget(w->client, w);
+	wait_end(w, err_set(w->e, ETIMEDOUT, "%s: vmdeckd has not answered within %.3g s",
+			    w->method, w->timeout));
 }
 
 int api_call_wait(struct api_client *c, const char *method, struct json_object *params,
 	double timeout, struct json_object **ret_result, struct err *e)
 {
-	struct wait w = {.loop = c->loop, .e = e};
-	int r = api_call(c, method, params, on_wait_reply, &w, e);
+	struct wait w = {
+		.client = c, .loop = c->loop, .method = method, .timeout = timeout, .e = e};
+	int r = api_call(c, method, params, client_wait_reply, &w, e);
 
 	if (r < 0)
 		return r;
@@ -52,11 +59,10 @@ int api_call_wait(struct api_client *c, const char *method, struct json_object *
 		ev_timer_start(w.loop, &w.timer);
 	ev_run(w.loop, 0);
 	ev_timer_stop(w.loop, &w.timer);
-	if (!w.done)
-		w.r = err_set(e, EINTR, "%s: interrupted", method);
-	/* A client closed meanwhile has answered w, so c is only touched when it still is there. */
-	if (!w.done || w.r == -ETIMEDOUT)
+	if (!w.done) {
 		client_forget(c, &w);
+		w.r = err_set(e, EINTR, "%s: interrupted", method);
+	}
 	if (w.r == 0 && ret_result)
 		*ret_result = w.result;
 	else

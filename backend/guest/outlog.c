@@ -106,17 +106,14 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Adds a file that was found; with the table full, the older one loses. */
+/* Adds a file that was found; with the table full, the oldest is deleted. */
 static void add_found(struct outlog *o, struct segment s)
 {
-	if (o->count == OUTLOG_SEGMENTS_MAX + 1) {
-		qsort(o->segs, o->count, sizeof(o->segs[0]), by_start);
-		if (s.start < o->segs[0].start)
-			return;
-		o->segs[0] = s;
-		return;
-	}
 	o->segs[o->count++] = s;
+	if (o->count <= OUTLOG_SEGMENTS_MAX)
+		return;
+	qsort(o->segs, o->count, sizeof(o->segs[0]), by_start);
+	drop_oldest(o);
 }
 
 static int scan(struct outlog *o, struct err *e)
@@ -314,6 +311,11 @@ static int store(struct outlog *o, const uint8_t *p, size_t n, struct err *e)
 	return 0;
 }
 
+static bool gap_fits(const struct outlog *o, uint64_t lost)
+{
+	return o->end < OUTLOG_OFFSET_MAX / 2 && lost < OUTLOG_OFFSET_MAX / 2 - o->end;
+}
+
 int outlog_append(struct outlog *o, uint64_t guest_offset, const void *data, size_t n,
 	uint64_t *ret_lost, struct err *e)
 {
@@ -322,8 +324,7 @@ int outlog_append(struct outlog *o, uint64_t guest_offset, const void *data, siz
 	*ret_lost = 0;
 	if (!o->has_stream)
 		return err_set(e, EPROTO, "output before its stream id");
-	if (guest_offset >= OUTLOG_OFFSET_MAX - n ||
-		(guest_offset > next && guest_offset - next >= OUTLOG_OFFSET_MAX / 2 - o->end))
+	if (guest_offset >= OUTLOG_OFFSET_MAX - n || (guest_offset > next && !gap_fits(o, guest_offset - next)))
 		return err_set(e, EPROTO, "output offset %" PRIu64 " makes no sense", guest_offset);
 	if (guest_offset > next) {
 		*ret_lost = guest_offset - next;

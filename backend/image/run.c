@@ -36,7 +36,9 @@ static void fail(struct run *r, int result)
 {
 	if (!r->result)
 		r->result = result;
-	if (!r->exited)
+	if (r->exited)
+		ev_break(r->loop, EVBREAK_ALL); /* a child of its holds the pipes: leave it */
+	else
 		kill(-r->proc.id.pid, SIGKILL); /* not yet waited for: the group is still its */
 }
 

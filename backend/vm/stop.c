@@ -26,15 +26,34 @@ int vm_add_waiter(struct vm *vm, vm_done *done, void *user, struct err *e)
 		    : 0;
 }
 
+static bool still_there(struct vm_host *h, const struct vm *vm)
+{
+	const struct vm *v;
+
+	vm_foreach(h, v)
+		if (v == vm)
+			return true;
+	return false;
+}
+
+/* A waiter may remove the VM (rm -f): the ones behind it are told so. */
 void vm_wake_waiters(struct vm *vm, int r, const struct err *e)
 {
 	struct vm_waiter copy[VM_WAITERS];
+	struct vm_host *h = vm->host;
+	struct err gone = {0};
 
+	err_set(&gone, ENOENT, "the VM was removed");
 	memcpy(copy, vm->waiters, sizeof(copy));
 	memset(vm->waiters, 0, sizeof(vm->waiters));
-	for (int i = 0; i < VM_WAITERS; i++)
-		if (copy[i].done)
+	for (int i = 0; i < VM_WAITERS; i++) {
+		if (!copy[i].done)
+			continue;
+		if (still_there(h, vm))
 			copy[i].done(copy[i].user, vm, r, e);
+		else
+			copy[i].done(copy[i].user, NULL, -gone.code, &gone);
+	}
 }
 
 /* ---- the stop flow: wake a paused guest, ask it, then kill ---------------------------------- */

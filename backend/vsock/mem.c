@@ -97,15 +97,15 @@ static void mark_pages(uint64_t *log, uint64_t gpa, uint64_t len)
 
 void mem_mark(const struct mem *m, const void *p, uint64_t len)
 {
-	const uint8_t *q = p;
+	uintptr_t q = (uintptr_t)p;
 
 	if (!m->log || len == 0)
 		return;
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct mem_region *r = &m->regions[i];
 
-		if (q >= r->host && (uint64_t)(q - r->host) < r->size) {
-			mark_pages(m->log, r->gpa + (uint64_t)(q - r->host), len);
+		if (q >= (uintptr_t)r->host && q - (uintptr_t)r->host < r->size) {
+			mark_pages(m->log, r->gpa + (q - (uintptr_t)r->host), len);
 			return;
 		}
 	}

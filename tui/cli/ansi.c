@@ -182,7 +182,7 @@ static void finish_csi(struct ansi *a, struct out *o)
 {
 	bool safe = csi_is_colour(a);
 
-	if (a->policy != ANSI_SAFE || safe)
+	if (!a->cut && (a->policy != ANSI_SAFE || safe))
 		note_csi(a);
 	finish(a, o, safe, csi_asks(a));
 }

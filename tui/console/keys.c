@@ -155,7 +155,7 @@ console_key key_parse(const char *s, size_t n)
 	return base == K_NONE ? K_NONE : base | mods;
 }
 
-char *key_name(char *out, size_t n, console_key k)
+char *key_text(char *out, size_t n, console_key k)
 {
 	char base[8] = "?";
 	const char *name = base;

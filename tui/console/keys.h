@@ -56,7 +56,7 @@ console_key key_from_char(uint32_t cp);
 /* "C-]", "M-x", "F12", "PgUp", "Space", "q". K_NONE when the text names no key. */
 console_key key_parse(const char *text, size_t n);
 /* The other way round, into out; returns out. */
-char *key_name(char *out, size_t n, console_key k);
+char *key_text(char *out, size_t n, console_key k);
 /* Takes the next word of a list of keys ("j Down"); K_NONE at its end or for an unknown name (then
  * *list points at it). */
 console_key key_list_next(const char **list);

@@ -1,0 +1,406 @@
+/* The control connection: READY -> HELLO -> HELLO_ACK, then pings, vitals, power off. */
+#include "backend/guest/guest_impl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "backend/base/jsonx.h"
+#include "backend/base/str.h"
+
+#define VITALS_LEAST_MS 100 /* vitals that come faster are not handed on */
+
+static void set_limit(struct guest *g, double s)
+{
+	ev_timer *t = &g->control.limit;
+
+	ev_timer_stop(g->loop, t);
+	if (s <= 0)
+		return;
+	ev_now_update(g->loop);
+	ev_timer_set(t, s, 0.);
+	ev_timer_start(g->loop, t);
+}
+
+static int ms_since(uint64_t ns)
+{
+	return (int)((mono_ns() - ns) / 1000000);
+}
+
+static void end_ping(struct guest *g, int r, uint64_t rtt, uint64_t uptime, uint32_t execs)
+{
+	struct ping *p = &g->control.ping;
+
+	if (!p->pending)
+		return;
+	p->pending = false;
+	ev_timer_stop(g->loop, &p->timer);
+	p->done(p->user, r, rtt, uptime, execs);
+}
+
+/* The connection is gone (closed already): tells who waits. */
+static void lost(struct guest *g, const char *why)
+{
+	struct control *c = &g->control;
+
+	c->state = CONTROL_NONE;
+	set_limit(g, 0);
+	end_ping(g, -ENOTCONN, 0, 0, 0);
+	if (g->dead)
+		return;
+	guest_log_why(g, "agent.lost", "control", why);
+	if (!g->dead && g->cb.on_lost)
+		g->cb.on_lost(g, why);
+}
+
+/* ---- HELLO ------------------------------------------------------------------------------------ */
+
+static int set_strv(struct wire_str *out, uint16_t *ret_n, uint16_t max, const char *const *v)
+{
+	uint16_t n = 0;
+
+	for (; v && v[n]; n++) {
+		size_t len = strlen(v[n]);
+
+		if (n >= max || len > UINT16_MAX)
+			return -EMSGSIZE;
+		out[n] = (struct wire_str){.s = v[n], .len = (uint16_t)len};
+	}
+	*ret_n = n;
+	return 0;
+}
+
+int control_make_hello(const struct guest *g, uint8_t *out, size_t cap, struct err *e)
+{
+	struct wire_hello *m = xcalloc(1, sizeof(*m));
+	const char *name = g->id.hostname ? g->id.hostname : "";
+	int r;
+
+	m->version = WIRE_VERSION;
+	memcpy(m->instance, g->id.instance, WIRE_ID);
+	memcpy(m->generation, g->id.generation, WIRE_ID);
+	m->vitals_ms = g->id.vitals_ms;
+	m->tty = g->id.tty;
+	m->rows = g->id.rows;
+	m->cols = g->id.cols;
+	m->hostname = (struct wire_str){.s = name, .len = (uint16_t)strnlen(name, UINT16_MAX)};
+	r = set_strv(m->argv, &m->argc, WIRE_ARGS_MAX, g->id.argv);
+	if (!r)
+		r = set_strv(m->env, &m->envc, WIRE_ENVS_MAX, g->id.env);
+	random_bytes(m->entropy, WIRE_ENTROPY);
+	m->wall_ns = wall_ns(); /* last: as fresh as can be */
+	if (!r)
+		r = wire_put_hello(out, cap, m);
+	explicit_bzero(m, sizeof(*m));
+	free(m);
+	if (r < 0)
+		return err_set(e, E2BIG,
+			"the main command and environment are too long for the agent: at most %d "
+			"arguments, %d variables and %d bytes in all",
+			WIRE_ARGS_MAX, WIRE_ENVS_MAX, WIRE_PAYLOAD_MAX);
+	return r;
+}
+
+static int send_hello(struct guest *g, struct err *e)
+{
+	struct control *c = &g->control;
+	autofree uint8_t *b = xcalloc(1, WIRE_HEADER + WIRE_PAYLOAD_MAX);
+	char fields[128], id[2 * WIRE_ID + 1];
+	int n = control_make_hello(g, b, WIRE_HEADER + WIRE_PAYLOAD_MAX, e);
+
+	if (n < 0)
+		return n;
+	c->hello_ns = mono_ns();
+	(void)conn_send(&c->conn, b, (size_t)n); /* -EPIPE: on_end follows */
+	explicit_bzero(b, (size_t)n);
+	c->state = CONTROL_WAIT_ACK;
+	set_limit(g, GUEST_STEP_S);
+	hex_encode(id, g->id.generation, WIRE_ID);
+	snprintf(fields, sizeof(fields), "{\"generation\":\"%s\",\"dial\":%u}", id, c->dials);
+	guest_log_limited(g, "epoch.publish", fields);
+	return 0;
+}
+
+static void log_ready(struct guest *g, const struct wire_ready *m)
+{
+	autojson struct json_object *o = json_object_new_object();
+	char id[2 * WIRE_ID + 1], agent[64], safe[128];
+
+	snprintf(agent, sizeof(agent), "%.*s", (int)min_of(m->agent.len, 60), m->agent.s);
+	jsonx_add_int(o, "dial", g->control.dials);
+	hex_encode(id, m->boot, WIRE_ID);
+	jsonx_add_str(o, "boot", id);
+	hex_encode(id, m->generation, WIRE_ID);
+	jsonx_add_str(o, "known_generation", id);
+	jsonx_add_str(o, "agent", str_safe(safe, sizeof(safe), agent));
+	jsonx_add_int(o, "uptime_ms", (int64_t)min_of(m->uptime_ns / 1000000, INT64_MAX));
+	guest_log_limited(g, "agent.ready", jsonx_line(o));
+}
+
+static int on_ready_frame(struct guest *g, const struct wire_frame *f, struct err *e)
+{
+	struct wire_ready m;
+	int r;
+
+	memset(&m, 0, sizeof(m));
+	r = wire_get_ready(f, &m);
+	if (r == -EPROTONOSUPPORT)
+		return err_set(e, EPROTONOSUPPORT,
+			"the agent speaks protocol version %" PRIu32 ", this program %d: build the "
+			"image anew",
+			m.version, WIRE_VERSION);
+	if (r < 0)
+		return err_set(e, EPROTO, "malformed READY");
+	log_ready(g, &m);
+	return send_hello(g, e);
+}
+
+static int on_ack_frame(struct guest *g, const struct wire_frame *f, struct err *e)
+{
+	struct control *c = &g->control;
+	char fields[400], id[2 * WIRE_ID + 1];
+	struct wire_hello_ack m;
+	static const char *const verdicts[] = {"booted", "resumed", "restored"};
+
+	_Static_assert(countof(verdicts) == WIRE_RESTORED + 1, "one name a verdict");
+	if (wire_get_hello_ack(f, &m) < 0)
+		return err_set(e, EPROTO, "malformed HELLO_ACK");
+	if (memcmp(m.generation, g->id.generation, WIRE_ID))
+		return err_set(e, EPROTO, "HELLO_ACK of another generation");
+	c->state = CONTROL_SERVING;
+	set_limit(g, 0);
+	hex_encode(id, m.generation, WIRE_ID);
+	snprintf(fields, sizeof(fields),
+		"{\"generation\":\"%s\",\"verdict\":\"%s\",\"ms\":%d,\"rng_us\":%" PRIu32
+		",\"clock_us\":%" PRIu32 ",\"identity_us\":%" PRIu32 ",\"sockets_us\":%" PRIu32
+		",\"total_us\":%" PRIu32 ",\"clock_step_ms\":%" PRId64 ",\"dial\":%u}",
+		id, verdicts[m.verdict], ms_since(c->hello_ns), m.rng_us, m.clock_us,
+		m.identity_us, m.sockets_us, m.total_us, m.clock_step_ns / 1000000, c->dials);
+	guest_log_limited(g, "epoch.ack", fields);
+	if (!g->dead && g->cb.on_ready)
+		g->cb.on_ready(g, &m);
+	return 0;
+}
+
+/* ---- serving ---------------------------------------------------------------------------------- */
+
+static int on_pong_frame(struct guest *g, const struct wire_frame *f, struct err *e)
+{
+	struct ping *p = &g->control.ping;
+	uint64_t nonce, uptime;
+	uint32_t execs;
+
+	if (wire_get_pong(f, &nonce, &uptime, &execs) < 0)
+		return err_set(e, EPROTO, "malformed PONG");
+	if (p->pending && nonce == p->nonce) /* else: an answer that came too late */
+		end_ping(g, 0, mono_ns() - p->sent_ns, uptime, execs);
+	return 0;
+}
+
+static int on_vitals_frame(struct guest *g, const struct wire_frame *f, struct err *e)
+{
+	struct control *c = &g->control;
+	uint64_t now = mono_ns();
+	struct wire_vitals m;
+
+	if (wire_get_vitals(f, &m) < 0)
+		return err_set(e, EPROTO, "malformed VITALS");
+	if (c->vitals_ns && now - c->vitals_ns < VITALS_LEAST_MS * 1000000u)
+		return 0;
+	c->vitals_ns = now;
+	if (g->cb.on_vitals)
+		g->cb.on_vitals(g, &m);
+	return 0;
+}
+
+static int on_bye_frame(struct guest *g, const struct wire_frame *f, struct err *e)
+{
+	uint8_t reason;
+	int32_t status;
+
+	/* The same shape as EXIT: a byte up to 2, a number. */
+	if (wire_get_exit(f, &reason, &status) < 0)
+		return err_set(e, EPROTO, "malformed BYE");
+	if (g->control.bye)
+		return err_set(e, EPROTO, "BYE twice");
+	g->control.bye = true;
+	if (g->cb.on_bye)
+		g->cb.on_bye(g, reason, status);
+	return 0;
+}
+
+static int on_frame(struct conn *conn, const struct wire_frame *f, struct err *e)
+{
+	struct guest *g = container_of(conn, struct guest, control.conn);
+	enum control_state s = g->control.state;
+
+	if (s == CONTROL_WAIT_READY && f->type == WIRE_READY)
+		return on_ready_frame(g, f, e);
+	if (s == CONTROL_WAIT_ACK && f->type == WIRE_HELLO_ACK)
+		return on_ack_frame(g, f, e);
+	if (s == CONTROL_SERVING && f->type == WIRE_PONG)
+		return on_pong_frame(g, f, e);
+	if (s == CONTROL_SERVING && f->type == WIRE_VITALS)
+		return on_vitals_frame(g, f, e);
+	if (s == CONTROL_SERVING && f->type == WIRE_BYE)
+		return on_bye_frame(g, f, e);
+	return err_set(e, EPROTO, "frame %s is out of place on the control connection",
+		wire_type_name(f->type));
+}
+
+static void on_end(struct conn *conn, int r, const struct err *e)
+{
+	struct guest *g = container_of(conn, struct guest, control.conn);
+
+	if (r == -EPROTO || r == -EPROTONOSUPPORT)
+		guest_log_why(g, "agent.error", "control", e->msg);
+	lost(g, g->control.bye ? "the guest powers off" : e->msg);
+}
+
+static void on_enter(struct conn *conn)
+{
+	guest_enter(container_of(conn, struct guest, control.conn));
+}
+
+static void on_leave(struct conn *conn)
+{
+	guest_leave(container_of(conn, struct guest, control.conn));
+}
+
+static const struct conn_ops control_ops = {
+	.priority = 1,
+	.queue_max = 2 * (WIRE_HEADER + WIRE_PAYLOAD_MAX),
+	.on_frame = on_frame,
+	.on_end = on_end,
+	.enter = on_enter,
+	.leave = on_leave,
+};
+
+static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct guest *g = w->data;
+	char why[100];
+
+	(void)loop;
+	(void)revents;
+	snprintf(why, sizeof(why), "the agent sent no %s within %g s",
+		g->control.state == CONTROL_WAIT_READY ? "READY" : "HELLO_ACK", GUEST_STEP_S);
+	guest_enter(g);
+	conn_close(&g->control.conn);
+	lost(g, why);
+	guest_leave(g);
+}
+
+static void on_accept(struct listener *l, int fd)
+{
+	struct guest *g = container_of(l, struct guest, control.listener);
+	struct control *c = &g->control;
+	bool served = c->state == CONTROL_SERVING;
+	char fields[32];
+
+	guest_enter(g);
+	conn_close(&c->conn);
+	if (served)
+		lost(g, "replaced by a newer connection");
+	if (g->dead) {
+		close(fd);
+	} else {
+		c->dials++;
+		c->bye = false;
+		c->state = CONTROL_WAIT_READY;
+		conn_open(&c->conn, g->loop, fd, &control_ops, false);
+		set_limit(g, GUEST_STEP_S);
+		snprintf(fields, sizeof(fields), "{\"dial\":%u}", c->dials);
+		guest_log_limited(g, "agent.dial", fields);
+	}
+	guest_leave(g);
+}
+
+static void on_ping_timeout(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct guest *g = w->data;
+
+	(void)loop;
+	(void)revents;
+	guest_enter(g);
+	end_ping(g, -ETIMEDOUT, 0, 0, 0);
+	guest_leave(g);
+}
+
+int control_open(struct guest *g, const char *vsock_path, struct err *e)
+{
+	struct control *c = &g->control;
+	autofree char *path = xasprintf("%s_%d", vsock_path, WIRE_PORT_CONTROL);
+
+	ev_init(&c->limit, on_limit);
+	ev_init(&c->ping.timer, on_ping_timeout);
+	c->limit.data = c->ping.timer.data = g;
+	return listener_open(&c->listener, g->loop, path, on_accept, e);
+}
+
+void control_close(struct guest *g)
+{
+	struct control *c = &g->control;
+
+	listener_close(&c->listener);
+	conn_close(&c->conn);
+	lost(g, "");
+}
+
+/* ---- asked for by the owner ------------------------------------------------------------------- */
+
+static int not_connected(struct err *e)
+{
+	return err_set(e, ENOTCONN, "no agent is connected: the guest is starting, paused or hung");
+}
+
+static int send_control(struct guest *g, const uint8_t *b, int n, struct err *e)
+{
+	if (g->control.state != CONTROL_SERVING)
+		return not_connected(e);
+	switch (conn_send(&g->control.conn, b, (size_t)n)) {
+	case 0:
+		return 0;
+	case -ENOBUFS:
+		return err_set(e, EAGAIN, "the agent does not read its control connection");
+	default:
+		return not_connected(e);
+	}
+}
+
+int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, struct err *e)
+{
+	struct ping *p = &g->control.ping;
+	uint8_t b[WIRE_HEADER + 8];
+	int r;
+
+	if (p->pending)
+		return err_set(e, EBUSY, "a ping is under way");
+	r = send_control(g, b, wire_put_u64(b, sizeof(b), WIRE_PING, g->control.last_nonce + 1), e);
+	if (r < 0)
+		return r;
+	p->nonce = ++g->control.last_nonce;
+	p->sent_ns = mono_ns();
+	p->done = done;
+	p->user = user;
+	p->pending = true;
+	ev_now_update(g->loop);
+	ev_timer_set(&p->timer, timeout, 0.);
+	ev_timer_start(g->loop, &p->timer);
+	return 0;
+}
+
+int guest_poweroff(struct guest *g, bool reboot, uint32_t grace_ms, struct err *e)
+{
+	uint8_t b[WIRE_HEADER + 8];
+
+	return send_control(g, b, wire_put_poweroff(b, sizeof(b), reboot, grace_ms), e);
+}
+
+int guest_set_vitals(struct guest *g, uint32_t interval_ms, struct err *e)
+{
+	uint8_t b[WIRE_HEADER + 4];
+
+	g->id.vitals_ms = interval_ms; /* for the next HELLO */
+	return send_control(g, b, wire_put_u32(b, sizeof(b), WIRE_VITALS_EVERY, interval_ms), e);
+}

@@ -1,0 +1,36 @@
+/* The operator's terminal: taken over by curses, given back on every way out, also on a crash. */
+#ifndef VMDECK_TUI_CONSOLE_TERM_H
+#define VMDECK_TUI_CONSOLE_TERM_H
+
+#include <stdbool.h>
+
+#include "backend/base/err.h"
+#include "tui/console/keys.h"
+#include "tui/console/paint.h"
+
+/* Takes the terminal over. -ENOTTY when stdin or stdout is none; -ENOENT when TERM is not known.
+ * From now on fatal signals restore it before they do their work. */
+int term_start(struct err *e);
+/* Gives it back. Safe to call twice, and without a start. */
+void term_stop(void);
+
+/* Stops this process as C-z asks for and comes back here when it is continued. */
+void term_suspend(void);
+/* After SIGCONT or anything that wrote over the screen: everything is drawn anew. */
+void term_redraw(void);
+/* Takes the terminal's present size over (SIGWINCH). */
+void term_resized(void);
+
+/* What colours there are; NO_COLOR is heeded. */
+enum depth term_depth(bool no_color);
+/* Whether characters above 127 can be written in this locale. */
+bool term_utf8(void);
+
+enum term_input {
+	TERM_KEY,  /* *ret is the next key */
+	TERM_NONE, /* nothing more at present */
+	TERM_GONE, /* the terminal has hung up */
+};
+enum term_input term_key(console_key *ret);
+
+#endif
