@@ -87,6 +87,25 @@ void loop_del(struct loop *l, int *slot)
 	*slot = -1;
 }
 
+int watch_open(struct loop *l, struct watch *w, int fd, uint32_t events, loop_fn *fn, void *user)
+{
+	int slot = loop_add(l, fd, events, fn, user);
+
+	if (slot < 0) {
+		close_fd(&fd);
+		return slot;
+	}
+	w->fd = fd;
+	w->slot = slot;
+	return 0;
+}
+
+void watch_close(struct loop *l, struct watch *w)
+{
+	loop_del(l, &w->slot);
+	close_fd(&w->fd);
+}
+
 void timer_start(struct loop *l, struct timer *t, uint32_t ms, timer_fn *fn, void *user)
 {
 	timer_stop(t);

@@ -49,6 +49,15 @@ void loop_set(struct loop *l, int slot, uint32_t events);
 /* Stops watching and sets *slot to -1; call it before the descriptor is closed. -1 is fine. */
 void loop_del(struct loop *l, int *slot);
 
+/* A descriptor that is owned and watched. {-1, -1}: closed. */
+struct watch {
+	int fd, slot;
+};
+
+/* Takes fd (closes it on failure). 0 or -errno. */
+int watch_open(struct loop *l, struct watch *w, int fd, uint32_t events, loop_fn *fn, void *user);
+void watch_close(struct loop *l, struct watch *w);
+
 /* Calls fn once in ms milliseconds; starting it again moves it. */
 void timer_start(struct loop *l, struct timer *t, uint32_t ms, timer_fn *fn, void *user);
 void timer_stop(struct timer *t);

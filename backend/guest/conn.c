@@ -13,18 +13,26 @@ void conn_init(struct conn *c)
 	c->fd = -1;
 }
 
-void conn_close(struct conn *c)
+int conn_release(struct conn *c)
 {
 	if (c->fd < 0)
-		return;
+		return -1;
 	ev_io_stop(c->loop, &c->rd);
 	ev_io_stop(c->loop, &c->wr);
 	ev_idle_stop(c->loop, &c->again);
-	close_fd(&c->fd);
 	buf_fini(&c->out);
 	free(c->in);
 	c->in = NULL;
 	c->has_frame = false;
+	return steal_fd(&c->fd);
+}
+
+void conn_close(struct conn *c)
+{
+	int fd = conn_release(c);
+
+	if (fd >= 0)
+		close(fd);
 }
 
 static void batch(struct conn *c)

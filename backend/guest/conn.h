@@ -64,6 +64,9 @@ void conn_open(struct conn *c, struct ev_loop *loop, int fd, const struct conn_o
 /* Closes; unsent bytes are dropped. Fine when closed already. */
 void conn_close(struct conn *c);
 
+/* The same, but hands the fd on instead of closing it; -1 when closed already. */
+int conn_release(struct conn *c);
+
 static inline bool conn_is_open(const struct conn *c)
 {
 	return c->fd >= 0;

@@ -251,9 +251,11 @@ int outlog_stream(struct outlog *o, const uint8_t stream[WIRE_ID], uint64_t firs
 	o->start = o->end;
 	o->has_stream = true;
 	r = save_meta(o, e);
-	if (r < 0)
+	if (r < 0) {
 		*o = old;
-	return r;
+		return r;
+	}
+	return 1;
 }
 
 uint64_t outlog_guest_next(const struct outlog *o)

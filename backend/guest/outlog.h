@@ -28,8 +28,9 @@ void outlog_set_limits(struct outlog *o, uint64_t segment, uint64_t total);
 
 /* A guest (re)connected with this stream id, its ring holding first..next. A new id (the guest booted
  * anew), or one that has gone back in time (next below what is stored: an older state of that guest
- * was loaded), goes on at our end: the guest's `first` gets our next number. Persisted before it
- * returns. -EPROTO: the guest's numbers make no sense. */
+ * was loaded), goes on at our end: the guest's `first` gets our next number; persisted before it
+ * returns 1. 0: the stream known so far goes on. -EPROTO: the guest's numbers make no sense; others
+ * (-ENOSPC, ...): the disk. */
 int outlog_stream(struct outlog *o, const uint8_t stream[WIRE_ID], uint64_t first, uint64_t next,
 	struct err *e);
 /* The offset, in the guest's numbering, of the first byte we do not have. */

@@ -33,6 +33,26 @@ static void closed(struct guest *g, const char *why)
 		guest_log_why(g, "output.close", "output", why);
 }
 
+/* The disk said no: this frame waits, and with it the connection. */
+static int refuse(struct guest *g, const struct err *why)
+{
+	struct output *o = &g->output;
+
+	if (!o->refused)
+		guest_log_why(g, "output.error", "output", why->msg);
+	o->refused = true;
+	set_limit(g, GUEST_STORE_RETRY_S);
+	return CONN_HOLD;
+}
+
+static void accepted(struct guest *g)
+{
+	if (!g->output.refused)
+		return;
+	g->output.refused = false;
+	guest_log_limited(g, "output.recovered", "{}");
+}
+
 static void log_open(struct guest *g, const struct wire_out_open *m, uint64_t resume, bool anew)
 {
 	char fields[256], id[2 * WIRE_ID + 1];
@@ -51,28 +71,32 @@ static int on_open_frame(struct guest *g, const struct wire_frame *f, struct err
 	struct output *o = &g->output;
 	uint8_t b[WIRE_HEADER + 8];
 	struct wire_out_open m;
-	uint64_t before = outlog_guest_next(o->log), resume;
-	int r;
+	struct err why;
+	uint64_t resume;
+	int r, n;
 
 	if (wire_get_out_open(f, &m) < 0)
 		return err_set(e, EPROTO, "malformed OUT_OPEN");
 	if (memcmp(m.generation, g->id.generation, WIRE_ID))
 		return err_set(e, EPROTO, "OUT_OPEN of another generation");
-	r = outlog_stream(o->log, m.stream, m.first, m.next, e);
+	r = outlog_stream(o->log, m.stream, m.first, m.next, &why);
+	if (r == -EPROTO)
+		return err_set(e, EPROTO, "%s", why.msg);
 	if (r < 0)
-		return r;
+		return refuse(g, &why);
+	accepted(g);
 	/* What the ring has lost will be seen as a gap by the first data. */
 	resume = max_of(outlog_guest_next(o->log), m.first);
-	r = wire_put_u64(b, sizeof(b), WIRE_OUT_RESUME, resume);
-	(void)conn_send(&o->conn, b, (size_t)r); /* -EPIPE: on_end follows */
+	n = wire_put_u64(b, sizeof(b), WIRE_OUT_RESUME, resume);
+	(void)conn_send(&o->conn, b, (size_t)n); /* -EPIPE: on_end follows */
 	set_limit(g, 0);
 	o->open = true;
 	o->had_data = false;
 	o->main_known = m.main_state == 2;
 	if (!o->main_known)
 		o->main_ended = false;
-	input_reset(g, outlog_guest_next(o->log) != before);
-	log_open(g, &m, resume, outlog_guest_next(o->log) != before);
+	input_reset(g, r == 1);
+	log_open(g, &m, resume, r == 1);
 	return 0;
 }
 
@@ -83,18 +107,6 @@ static void log_gap(struct guest *g, uint64_t lost)
 	snprintf(fields, sizeof(fields), "{\"lost\":%" PRIu64 ",\"end\":%" PRIu64 "}", lost,
 		outlog_end(g->output.log));
 	guest_log_limited(g, "output.gap", fields);
-}
-
-/* The disk said no: this frame waits, and with it the connection. */
-static int refuse(struct guest *g, const struct err *why)
-{
-	struct output *o = &g->output;
-
-	if (!o->refused)
-		guest_log_why(g, "output.error", "output", why->msg);
-	o->refused = true;
-	set_limit(g, GUEST_STORE_RETRY_S);
-	return CONN_HOLD;
 }
 
 static int on_data_frame(struct guest *g, const struct wire_frame *f, struct err *e)
@@ -120,48 +132,8 @@ static int on_data_frame(struct guest *g, const struct wire_frame *f, struct err
 	if (r < 0)
 		return refuse(g, &why);
 	o->had_data = true;
-	if (o->refused) {
-		o->refused = false;
-		guest_log_limited(g, "output.recovered", "{}");
-	}
+	accepted(g);
 	return 0;
-}
-
-static int on_main_exit_frame(struct guest *g, const struct wire_frame *f, struct err *e)
-{
-	struct output *o = &g->output;
-	int32_t value;
-	uint8_t how;
-
-	if (wire_get_exit(f, &how, &value) < 0)
-		return err_set(e, EPROTO, "malformed OUT_MAIN_EXIT");
-	if (o->main_ended && o->main_known)
-		return 0; /* said again after a reconnect */
-	o->main_ended = true;
-	if (g->cb.on_main_exit)
-		g->cb.on_main_exit(g, how, value);
-	return 0;
-}
-
-static int on_frame(struct conn *conn, const struct wire_frame *f, struct err *e)
-{
-	struct guest *g = container_of(conn, struct guest, output.conn);
-	uint32_t credit;
-
-	if (!g->output.open && f->type == WIRE_OUT_OPEN)
-		return on_open_frame(g, f, e);
-	if (g->output.open && f->type == WIRE_OUT_DATA)
-		return on_data_frame(g, f, e);
-	if (g->output.open && f->type == WIRE_OUT_CREDIT) {
-		if (wire_get_u32(f, &credit) < 0)
-			return err_set(e, EPROTO, "malformed OUT_CREDIT");
-		input_credit(g, credit);
-		return 0;
-	}
-	if (g->output.open && f->type == WIRE_OUT_MAIN_EXIT)
-		return on_main_exit_frame(g, f, e);
-	return err_set(e, EPROTO, "frame %s is out of place on the output connection",
-		wire_type_name(f->type));
 }
 
 /* OUT_STORED says "all before": one is enough for many frames, and none is queued behind another
@@ -188,6 +160,44 @@ static void on_batch(struct conn *conn)
 	g->output.grew = false;
 	if (g->cb.on_output)
 		g->cb.on_output(g);
+}
+
+static int on_main_exit_frame(struct guest *g, const struct wire_frame *f, struct err *e)
+{
+	struct output *o = &g->output;
+	int32_t value;
+	uint8_t how;
+
+	if (wire_get_exit(f, &how, &value) < 0)
+		return err_set(e, EPROTO, "malformed OUT_MAIN_EXIT");
+	if (o->main_ended && o->main_known)
+		return 0; /* said again after a reconnect */
+	o->main_ended = true;
+	on_batch(&o->conn); /* its last words are known before its end is */
+	if (!g->dead && g->cb.on_main_exit)
+		g->cb.on_main_exit(g, how, value);
+	return 0;
+}
+
+static int on_frame(struct conn *conn, const struct wire_frame *f, struct err *e)
+{
+	struct guest *g = container_of(conn, struct guest, output.conn);
+	uint32_t credit;
+
+	if (!g->output.open && f->type == WIRE_OUT_OPEN)
+		return on_open_frame(g, f, e);
+	if (g->output.open && f->type == WIRE_OUT_DATA)
+		return on_data_frame(g, f, e);
+	if (g->output.open && f->type == WIRE_OUT_CREDIT) {
+		if (wire_get_u32(f, &credit) < 0)
+			return err_set(e, EPROTO, "malformed OUT_CREDIT");
+		input_credit(g, credit);
+		return 0;
+	}
+	if (g->output.open && f->type == WIRE_OUT_MAIN_EXIT)
+		return on_main_exit_frame(g, f, e);
+	return err_set(e, EPROTO, "frame %s is out of place on the output connection",
+		wire_type_name(f->type));
 }
 
 static void on_drained(struct conn *conn)

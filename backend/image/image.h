@@ -11,6 +11,7 @@ struct image {
 	char name[64];
 	char kernel_version[64];
 	char agent_sha256[65];
+	char config[65];   /* hash of the boot configuration it was made with */
 	char build_id[65]; /* hash over kernel, modules, busybox, agent, boot configuration */
 	uint64_t created_ns, bytes;
 	char kernel[600], initrd[600]; /* absolute paths */
@@ -19,8 +20,8 @@ struct image {
 /* Reads images/NAME; checks that the files are there with the sizes of the manifest. -ENOENT: "image
  * 'x' does not exist: build it with vmdeck image build x" (or, for an unknown name, what there is). */
 int image_load(const struct paths *p, const char *name, struct image *ret, struct err *e);
-/* Whether it was made from the agent and boot configuration of this program; why (n bytes) says what
- * differs. */
+/* Whether it was made from another agent or boot configuration than this program's; why (n bytes) says
+ * what differs, or is empty. */
 bool image_is_stale(const struct image *im, char *why, size_t n);
 /* Calls fn for each image folder; broken ones with e set. */
 int image_each(const struct paths *p, void (*fn)(void *user, const struct image *im, const struct err *e),
@@ -37,8 +38,12 @@ typedef void image_progress(void *user, const char *step, uint64_t done, uint64_
 int image_build(const struct paths *p, const char *name, bool force, image_progress *fn, void *user,
 	struct err *e);
 
-/* main() of `vmdeckd --worker image-build NAME [--force]`: image_build with progress as JSON lines
- * on stdout: {"step","done","total"} and last {"ok":true} or {"error":"..."}; returns exit code. */
+/* main() of `vmdeckd --worker image-build NAME [--force]` (argv as it is there): image_build with
+ * progress as JSON lines on stdout: {"step","done","total"} and last {"ok":true} or {"error":"..."};
+ * returns the exit code. Steps: lock, download, extract, vmlinux, modules, initramfs, publish (bytes;
+ * modules: files; lock: 0 of 1 while it waits). Stops in order, with nothing left behind, on SIGTERM,
+ * SIGINT, SIGHUP, and when its parent dies or stops reading. Processes only, not threads: it takes
+ * signals for itself. */
 int image_worker_main(int argc, char **argv);
 
 #endif

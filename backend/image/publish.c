@@ -3,12 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "backend/base/file.h"
 
-#define TEMP_RANDOM 6 /* characters that mkdtemp fills in */
+#define TEMP_MARK   ".tmp-" /* as dir_temp_beside names them */
+#define TEMP_RANDOM 6	    /* characters that mkdtemp fills in */
 
 static int too_long(const char *parent, const char *name, struct err *e)
 {
@@ -29,13 +31,15 @@ int publish_temp(const char *parent, const char *name, char out[PUBLISH_PATH_MAX
 	return dir_temp_beside(base, out, PUBLISH_PATH_MAX, e);
 }
 
-/* Whether a folder's entry is a temporary folder of exactly this name. */
+/* Whether a folder's entry is a temporary folder of exactly this name (NULL: of any). */
 static bool is_temp(const char *entry, const char *name)
 {
-	size_t n = strlen(name);
+	size_t n = strlen(entry), tail = strlen(TEMP_MARK) + TEMP_RANDOM;
 
-	return entry[0] == '.' && strncmp(entry + 1, name, n) == 0 &&
-	       strncmp(entry + 1 + n, ".tmp-", 5) == 0 && strlen(entry + n + 6) == TEMP_RANDOM;
+	if (entry[0] != '.' || n < 1 + tail ||
+		strncmp(entry + n - tail, TEMP_MARK, strlen(TEMP_MARK)) != 0)
+		return false;
+	return !name || (strlen(name) == n - tail - 1 && strncmp(entry + 1, name, n - tail - 1) == 0);
 }
 
 void publish_clean(const char *parent, const char *name)

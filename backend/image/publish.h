@@ -16,8 +16,8 @@
 void publish_lock_path(const char *parent, const char *name, char out[PUBLISH_PATH_MAX]);
 /* Makes a temporary folder for NAME; its path goes to out. */
 int publish_temp(const char *parent, const char *name, char out[PUBLISH_PATH_MAX], struct err *e);
-/* Removes the temporary folders that killed builders and removers of NAME left. What cannot be removed
- * now is left to the next one. */
+/* Removes the temporary folders that killed builders and removers of NAME (NULL: of any) left. What
+ * cannot be removed now is left to the next one. */
 void publish_clean(const char *parent, const char *name);
 /* Writes and syncs a new file DIR/NAME. No space is an error that says so. */
 int publish_file(const char *dir, const char *name, const void *data, size_t len, struct err *e);

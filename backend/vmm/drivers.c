@@ -30,8 +30,8 @@ static int pick_auto(const struct vmm_ops **ret, struct vmm_detect *ret_detect, 
 	return err_set(e, ENODEV, "no VMM can run here: %s", whys);
 }
 
-int vmm_pick(const char *name, const struct vmm_ops **ret, struct vmm_detect *ret_detect,
-	struct err *e)
+int vmm_pick(
+	const char *name, const struct vmm_ops **ret, struct vmm_detect *ret_detect, struct err *e)
 {
 	char names[128] = "auto";
 	char safe[64];

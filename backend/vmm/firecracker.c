@@ -1,8 +1,7 @@
-/* Firecracker: this version only finds and names it, so that `doctor` and --vmm firecracker say what
- * is there. detect never says found, so vmm_pick never hands the driver out; its operations refuse
- * with the same sentence, for a vm.json that names it all the same. */
+/* Firecracker: this version only finds and names it, so that `doctor` and --vmm firecracker say
+ * what is there. detect never says found, so vmm_pick never hands the driver out; its operations
+ * refuse with the same sentence, for a vm.json that names it all the same. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "backend/base/path.h"
@@ -10,11 +9,10 @@
 #include "backend/vmm/vmm.h"
 
 #define VERSION_MIN 1013001 /* 1.13.1 */
-#define NOT_BUILT                                                                                  \
-	"the firecracker driver is not built into this version yet; use --vmm qemu"
+#define NOT_BUILT   "the firecracker driver is not built into this version yet; use --vmm qemu"
 
-/* Answer of the last --version: a cache of what is on this host, the same for every caller, so it is
- * the program's and not an object's. Main thread only. */
+/* Answer of the last --version: a cache of what is on this host, the same for every caller, so it
+ * is the program's and not an object's. Main thread only. */
 static struct probe_cache cache;
 
 static void describe(struct vmm_detect *d)

@@ -9,7 +9,7 @@
 
 #define LOG_CAP_MAX   (32 * 1024 * 1024) /* bytes of data above which old ones go */
 #define LOG_CAP_KEEP  (16 * 1024 * 1024) /* newest bytes that stay */
-#define LOG_CAP_EVERY 2.0		 /* s */
+#define LOG_CAP_EVERY 2.0                /* s */
 
 struct log_cap {
 	struct ev_loop *loop; /* NULL: not watching */
@@ -22,8 +22,8 @@ struct log_cap {
 void log_cap_start(struct log_cap *c, struct ev_loop *loop, const char *path);
 void log_cap_stop(struct log_cap *c); /* zeroed is fine */
 
-/* Gives back what is over the limit now; returns the offset of the first byte kept. Without holes in
- * this filesystem the file is emptied instead. */
+/* Gives back what is over the limit now; returns the offset of the first byte kept. Without holes
+ * in this filesystem the file is emptied instead. */
 off_t log_cap_trim(const char *path, off_t cut);
 
 #endif

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "backend/base/proc.h"
@@ -57,7 +58,8 @@ static int run(struct ev_loop *loop, const char *path, int out, struct err *e)
 	ev_run(loop, 0);
 	ev_timer_stop(loop, &b.limit);
 	if (b.late)
-		return err_set(e, ETIMEDOUT, "'%s --version' did not end in %g s", path, PROBE_LIMIT);
+		return err_set(
+			e, ETIMEDOUT, "'%s --version' did not end in %g s", path, PROBE_LIMIT);
 	if (b.status != 0)
 		return err_set(e, ENOEXEC, "'%s --version' does not work: %s", path,
 			proc_status_text(status, sizeof(status), b.status));
@@ -119,8 +121,8 @@ int probe_parse_version(const char *text, char *out, size_t n)
 	int major, minor, micro = 0, len = 0;
 
 	for (const char *p = text; *p; p++) {
-		if (!isdigit((unsigned char)*p) || (p > text && isalnum((unsigned char)p[-1]) &&
-							   p[-1] != 'v'))
+		if (!isdigit((unsigned char)*p) ||
+			(p > text && isalnum((unsigned char)p[-1]) && p[-1] != 'v'))
 			continue;
 		if (sscanf(p, "%3d.%3d%n", &major, &minor, &len) != 2)
 			continue;

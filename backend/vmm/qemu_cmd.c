@@ -9,8 +9,8 @@
  * shells gain nothing above this; containers want 128 to 256. */
 #define TB_SIZE_MIB 64
 
-/* Fixed part of the kernel's command line. Without them the same boot takes 0.5 s longer: checks and
- * mitigations that guard a real processor, not an emulated one. tsc_early_khz is a need: this
+/* Fixed part of the kernel's command line. Without them the same boot takes 0.5 s longer: checks
+ * and mitigations that guard a real processor, not an emulated one. tsc_early_khz is a need: this
  * machine has no timer that the kernel could calibrate with. */
 #define KERNEL_ARGS                                                                                \
 	"console=ttyS0 quiet reboot=t panic=-1 mitigations=off nokaslr no_timer_check "            \
@@ -104,7 +104,8 @@ int qemu_cmd_build(struct qemu_cmd *cmd, const struct vmm_config *config,
 	*cmd = (struct qemu_cmd){0};
 	if (strpbrk(host->preload, " :"))
 		return err_set(e, EINVAL,
-			"the folder of '%s' has a space or colon in its name, which the loader does not "
+			"the folder of '%s' has a space or colon in its name, which the loader "
+			"does not "
 			"take: install vmdeck elsewhere",
 			host->preload);
 	add(cmd, "%s", host->program);

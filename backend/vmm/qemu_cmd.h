@@ -5,7 +5,7 @@
 #include "backend/vmm/vmm.h"
 
 #define QEMU_ARGS_MAX 48
-#define QEMU_QMP_FD   3	  /* the listening monitor socket, in QEMU */
+#define QEMU_QMP_FD   3   /* the listening monitor socket, in QEMU */
 #define QEMU_VHOST_FD 200 /* /dev/null, which the preloaded library makes a vhost-vsock device */
 
 /* What the host adds to the VM's configuration. */
@@ -17,7 +17,7 @@ struct qemu_host {
 
 struct qemu_cmd {
 	char *argv[QEMU_ARGS_MAX + 1]; /* owned, NULL-ended */
-	char *env[3];		       /* owned, NULL-ended: set for QEMU only */
+	char *env[3];                  /* owned, NULL-ended: set for QEMU only */
 	int argc;
 };
 

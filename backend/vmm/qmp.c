@@ -127,8 +127,8 @@ static int feed_reply(struct qmp *q, struct json_object *o, struct err *e)
 	if (!slot)
 		return err_set(e, EPROTO, "QEMU answered a command that was not sent");
 	if (!result == !error || (error && !json_object_is_type(error, json_type_object)))
-		return err_set(e, EPROTO, "%s: QEMU's answer is neither result nor error",
-			slot->command);
+		return err_set(
+			e, EPROTO, "%s: QEMU's answer is neither result nor error", slot->command);
 	call = *slot;
 	*slot = (struct qmp_call){0};
 	r = error ? reply_error(&call, error, &failed) : 0;

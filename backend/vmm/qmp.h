@@ -15,9 +15,9 @@
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
 
-#define QMP_LINE_MAX	(256u * 1024) /* bytes of one answer or event */
-#define QMP_OUT_MAX	(64u * 1024)  /* bytes of unsent commands */
-#define QMP_PENDING_MAX 8	      /* commands sent and not answered */
+#define QMP_LINE_MAX    (256u * 1024) /* bytes of one answer or event */
+#define QMP_OUT_MAX     (64u * 1024)  /* bytes of unsent commands */
+#define QMP_PENDING_MAX 8             /* commands sent and not answered */
 
 struct qmp;
 

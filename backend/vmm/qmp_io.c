@@ -60,6 +60,18 @@ bool qmp_io_ready(const struct qmp_io *io)
 	return io->fd >= 0 && io->qmp.state == QMP_READY;
 }
 
+void qmp_io_finish(struct qmp_io *io)
+{
+	char data[READ_MAX];
+	ssize_t n;
+
+	/* The sender is gone, so what there is is bounded by the socket's buffer. */
+	while (io->fd >= 0 && (n = read(io->fd, data, sizeof(data))) > 0)
+		if (qmp_feed(&io->qmp, data, (size_t)n, NULL) < 0)
+			break;
+	qmp_io_close(io);
+}
+
 static void lose(struct qmp_io *io, int r, const struct err *e)
 {
 	qmp_io_close(io);
@@ -175,11 +187,8 @@ int qmp_io_open(struct qmp_io *io, struct ev_loop *loop, const char *path,
 		return err_errno(e, "cannot make a socket");
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_errno(e, "cannot connect to QEMU's monitor '%s'", path);
-	*io = (struct qmp_io){.loop = loop,
-		.fd = steal_fd(&fd),
-		.pass_fd = -1,
-		.handler = handler,
-		.user = user};
+	*io = (struct qmp_io){
+		.loop = loop, .fd = steal_fd(&fd), .pass_fd = -1, .handler = handler, .user = user};
 	qmp_init(&io->qmp, &handler->qmp, user);
 	ev_io_init(&io->readable, on_readable, io->fd, EV_READ);
 	ev_io_init(&io->writable, on_writable, io->fd, EV_WRITE);

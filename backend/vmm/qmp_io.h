@@ -20,7 +20,7 @@ struct qmp_io {
 	int fd; /* -1: closed */
 	ev_io readable, writable;
 	struct qmp qmp;
-	int pass_fd;	/* travels with the byte at pass_at of the output; -1: none */
+	int pass_fd;    /* travels with the byte at pass_at of the output; -1: none */
 	size_t pass_at; /* bytes of output before it */
 	const struct qmp_io_handler *handler;
 	void *user;
@@ -37,6 +37,8 @@ int qmp_io_open(struct qmp_io *io, struct ev_loop *loop, const char *path,
 	const struct qmp_io_handler *handler, void *user, struct err *e);
 /* Closes; allowed inside callbacks; closed is fine. */
 void qmp_io_close(struct qmp_io *io);
+/* Takes what QEMU sent before it ended, then closes. Calls the handler, but not on_lost. */
+void qmp_io_finish(struct qmp_io *io);
 bool qmp_io_ready(const struct qmp_io *io);
 
 /* As qmp_command. pass_fd >= 0: a copy of it travels with the command (for getfd); one such

@@ -10,8 +10,8 @@
 #define WINDOW_MIN_NS  10000000ull  /* shorter ones are not exact enough */
 #define WINDOW_KEEP_NS 200000000ull /* from here on a longer one gains nothing */
 #define SAMPLE_TRIES   8
-#define KHZ_MIN	       100000ull
-#define KHZ_MAX	       20000000ull
+#define KHZ_MIN        100000ull
+#define KHZ_MAX        20000000ull
 
 static bool read_ticks(uint64_t *ret)
 {
@@ -91,7 +91,8 @@ int tsc_meter_khz(struct tsc_meter *m, uint32_t *ret_khz, struct err *e)
 	}
 	if (tsc_sample(&now) < 0)
 		return err_set(e, EOPNOTSUPP,
-			"this processor has no time stamp counter that an emulated guest could use");
+			"this processor has no time stamp counter that an emulated guest could "
+			"use");
 	if (!m->origin.ticks || slept_between(&m->origin, &now))
 		m->origin = now;
 	window = now.ns - m->origin.ns;

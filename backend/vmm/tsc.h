@@ -9,13 +9,13 @@
 
 struct tsc_sample {
 	uint64_t ticks;
-	uint64_t ns;	     /* CLOCK_MONOTONIC_RAW: the counter's clock, not slewed by NTP */
+	uint64_t ns;           /* CLOCK_MONOTONIC_RAW: the counter's clock, not slewed by NTP */
 	uint64_t suspended_ns; /* time this host slept since boot; the counter may restart there */
 };
 
 struct tsc_meter {
 	struct tsc_sample origin; /* ticks 0: none */
-	uint32_t khz;		  /* 0: not known well enough to keep */
+	uint32_t khz;             /* 0: not known well enough to keep */
 };
 
 /* -EOPNOTSUPP on processors without such a counter. */

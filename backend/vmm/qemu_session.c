@@ -1,0 +1,286 @@
+/* What a QEMU's monitor and process say, as states and events of the VM. */
+#include "backend/vmm/qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "backend/base/jsonx.h"
+#include "backend/base/str.h"
+
+#define LOST_LIMIT 3. /* s from a closed monitor to the end of the process; normal: 0.01 */
+#define TAIL_MAX   1024
+
+static void emit(struct qemu *q, enum vmm_event ev, const char *detail)
+{
+	if (q->base.cb.on_event)
+		q->base.cb.on_event(&q->base, ev, detail);
+}
+
+void qemu_set_state(struct qemu *q, enum vmm_state to)
+{
+	enum vmm_state from = q->base.state;
+
+	q->base.state = to;
+	if (from == to)
+		return;
+	if (to == VMM_RUNNING)
+		emit(q, VMM_EV_RUNNING, NULL);
+	else if (to == VMM_PAUSED)
+		emit(q, VMM_EV_PAUSED, NULL);
+}
+
+/* ---- the operation under way ---------------------------------------------------------------- */
+
+static void end_changed(struct qemu *q)
+{
+	if (q->answered && q->confirmed)
+		qemu_op_end(q, 0, NULL);
+}
+
+static void on_changed(void *user, int r, struct json_object *result, const struct err *e)
+{
+	struct qemu *q = user;
+
+	(void)result;
+	if (r < 0) {
+		qemu_op_end(q, r, e);
+		return;
+	}
+	q->answered = true;
+	end_changed(q);
+}
+
+static void on_status(void *user, int r, struct json_object *result, const struct err *e)
+{
+	struct qemu *q = user;
+	const char *status = jsonx_str(result, "status");
+	char safe[64];
+	struct err why;
+
+	if (r < 0) {
+		qemu_op_end(q, r, e);
+		return;
+	}
+	if (status && strcmp(status, "running") == 0) {
+		qemu_set_state(q, VMM_RUNNING);
+		qemu_op_end(q, 0, NULL);
+	} else if (status && strcmp(status, "paused") == 0 && q->op == QEMU_ADOPT) {
+		qemu_set_state(q, VMM_PAUSED);
+		qemu_op_end(q, 0, NULL);
+	} else if (!status || strcmp(status, "shutdown") != 0) {
+		r = err_set(&why, EIO, "QEMU is in the state '%s'",
+			str_safe(safe, sizeof(safe), status ? status : ""));
+		qemu_op_end(q, r, &why);
+	} /* else: it is about to exit, which ends the operation with the reason */
+}
+
+void qemu_op_send(struct qemu *q)
+{
+	struct err e;
+	int r = 0;
+
+	switch (q->op) {
+	case QEMU_START:
+	case QEMU_ADOPT:
+		r = qmp_io_call(&q->qmp, "query-status", NULL, -1, on_status, &e);
+		break;
+	case QEMU_PAUSE:
+		r = qmp_io_call(&q->qmp, "stop", NULL, -1, on_changed, &e);
+		break;
+	case QEMU_RESUME:
+		r = qmp_io_call(&q->qmp, "cont", NULL, -1, on_changed, &e);
+		break;
+	case QEMU_IDLE:
+	case QEMU_OP__COUNT:
+		break;
+	}
+	if (r < 0)
+		qemu_op_end(q, r, &e);
+}
+
+/* ---- the monitor ---------------------------------------------------------------------------- */
+
+static void on_ready(void *user, const char *version)
+{
+	(void)version;
+	qemu_op_send(user);
+}
+
+static void on_call(void *user, const char *command, uint64_t ns, const char *error)
+{
+	struct json_object *o = json_object_new_object();
+
+	jsonx_add_str(o, "method", command);
+	json_object_object_add(o, "ms", json_object_new_double((double)ns / 1e6));
+	jsonx_add_str(o, "error", error);
+	qemu_log(user, "api.call", o);
+}
+
+static void event_stop(struct qemu *q, struct json_object *data)
+{
+	(void)data;
+	if (q->base.state == VMM_RUNNING || q->base.state == VMM_PAUSED)
+		qemu_set_state(q, VMM_PAUSED);
+	q->confirmed |= q->op == QEMU_PAUSE;
+	end_changed(q);
+}
+
+static void event_resume(struct qemu *q, struct json_object *data)
+{
+	(void)data;
+	if (q->base.state == VMM_RUNNING || q->base.state == VMM_PAUSED)
+		qemu_set_state(q, VMM_RUNNING);
+	q->confirmed |= q->op == QEMU_RESUME;
+	end_changed(q);
+}
+
+static void event_shutdown(struct qemu *q, struct json_object *data)
+{
+	const char *reason = jsonx_str(data, "reason");
+	char detail[64];
+
+	if (!reason)
+		reason = "unknown";
+	str_safe(detail, sizeof(detail), reason);
+	if (strcmp(reason, "guest-panic") == 0)
+		emit(q, VMM_EV_PANIC, detail);
+	else if (jsonx_bool(data, "guest", false))
+		emit(q, VMM_EV_POWEROFF, detail);
+}
+
+static void event_panicked(struct qemu *q, struct json_object *data)
+{
+	(void)data;
+	emit(q, VMM_EV_PANIC, "guest-panic");
+}
+
+/* Others are logged only: a reset with -no-reboot comes as SHUTDOWN "guest-reset". */
+static const struct {
+	const char *name;
+	void (*fn)(struct qemu *q, struct json_object *data);
+} events[] = {
+	{"STOP", event_stop},
+	{"RESUME", event_resume},
+	{"SHUTDOWN", event_shutdown},
+	{"GUEST_PANICKED", event_panicked},
+	{"RESET", NULL},
+	{"POWERDOWN", NULL},
+	{"WATCHDOG", NULL},
+	{"MEMORY_FAILURE", NULL},
+};
+
+static void on_event(void *user, const char *name, struct json_object *data)
+{
+	struct qemu *q = user;
+	struct json_object *o;
+
+	for (size_t i = 0; i < countof(events); i++) {
+		if (strcmp(events[i].name, name) != 0)
+			continue;
+		o = json_object_new_object();
+		jsonx_add_str(o, "event", name);
+		json_object_object_add(o, "data", json_object_get(data));
+		qemu_log(q, "vmm.event", o);
+		if (events[i].fn)
+			events[i].fn(q, data);
+		return;
+	}
+}
+
+static void on_lost(void *user, int r, const struct err *e)
+{
+	struct qemu *q = user;
+	struct json_object *o;
+
+	if (r != -ECONNRESET) {
+		o = json_object_new_object();
+		jsonx_add_str(o, "error", e->msg);
+		qemu_log(q, "api.lost", o);
+	}
+	if (q->op == QEMU_IDLE || q->ending)
+		return;
+	if (r != -ECONNRESET) {
+		qemu_op_end(q, r, e);
+		return;
+	}
+	/* QEMU closes its monitor when it ends: the exit says more than the closing. */
+	q->lost = true;
+	q->why = *e;
+	ev_timer_stop(q->base.loop, &q->limit);
+	ev_timer_set(&q->limit, LOST_LIMIT, 0.);
+	ev_timer_start(q->base.loop, &q->limit);
+}
+
+static const struct qmp_io_handler handler = {
+	.qmp = {.on_ready = on_ready, .on_event = on_event, .on_call = on_call},
+	.on_lost = on_lost,
+};
+
+int qemu_connect(struct qemu *q, struct err *e)
+{
+	return qmp_io_open(&q->qmp, q->base.loop, q->qmp_path, &handler, q, e);
+}
+
+/* ---- the process ---------------------------------------------------------------------------- */
+
+/* Last line that QEMU wrote on stderr, made safe to show; "" when it wrote none. */
+static void last_line(const struct qemu *q, char *out, size_t n)
+{
+	autofd int fd = open(q->log_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0, from = end - TAIL_MAX;
+	char text[TAIL_MAX + 1];
+	ssize_t len;
+	char *line;
+
+	out[0] = '\0';
+	if (end <= q->log_from)
+		return;
+	len = pread(fd, text, TAIL_MAX, max_of(from, q->log_from));
+	while (len > 0 && strchr(" \r\n", text[len - 1]))
+		len--;
+	if (len <= 0)
+		return;
+	text[len] = '\0';
+	line = strrchr(text, '\n');
+	str_safe(out, n, line ? line + 1 : text);
+}
+
+static void exit_detail(const struct qemu *q, int status, char *out, size_t n)
+{
+	char text[64], line[280];
+
+	proc_status_text(text, sizeof(text), status);
+	last_line(q, line, sizeof(line));
+	if (status == 0 || !line[0])
+		snprintf(out, n, "%s", text);
+	else
+		snprintf(out, n, "%s: %s", text, line);
+}
+
+void qemu_on_exit(struct proc *p, int status)
+{
+	struct qemu *q = p->user;
+	char detail[350];
+	bool coming = q->op == QEMU_START || q->op == QEMU_ADOPT;
+
+	exit_detail(q, status, detail, sizeof(detail));
+	qmp_io_finish(&q->qmp);
+	log_cap_stop(&q->serial_cap);
+	log_cap_stop(&q->log_cap);
+	qemu_set_state(q, VMM_GONE);
+	if (q->op != QEMU_IDLE) {
+		if (!q->ending) {
+			q->result = err_set(&q->why, q->op == QEMU_START ? EIO : ESRCH,
+				"QEMU ended: %s", detail);
+			q->ending = true;
+		}
+		coming = coming && q->result < 0;
+		if (coming && q->op == QEMU_START)
+			qemu_remove_files(q);
+		qemu_op_deliver(q);
+		if (coming)
+			return; /* done was the last word; q may be gone */
+	}
+	emit(q, VMM_EV_EXIT, detail);
+}

@@ -1,0 +1,163 @@
+/* From a configuration to a QEMU process, and back to nothing when that fails. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backend/base/file.h"
+#include "backend/base/jsonx.h"
+#include "backend/base/path.h"
+#include "backend/base/str.h"
+#include "backend/vmm/qemu.h"
+#include "backend/vmm/qemu_cmd.h"
+
+/* Guest RAM is a sparse file: a boot touches some 120 MiB of it whatever its size, and a full disk
+ * later kills the guest without a word. So what it may soon need must be there at start. */
+#define RAM_FREE_MIB 256u
+#define LOG_FREE_MIB 16u
+#define KILL_WAIT_MS 5000 /* normal: 5 */
+
+static int check_file(const char *what, const char *path, struct err *e)
+{
+	if (access(path, R_OK) < 0)
+		return err_errno(e, "the guest's %s '%s' cannot be read", what, path);
+	return 0;
+}
+
+static int check_space(const struct vmm_config *c, struct err *e)
+{
+	uint64_t need = (uint64_t)(min_of(c->mem_mib, RAM_FREE_MIB) + LOG_FREE_MIB) << 20, have;
+	char need_text[32], have_text[32];
+	int r = fs_free_bytes(c->dir, &have, e);
+
+	if (r < 0 || have >= need)
+		return r;
+	return err_set(e, ENOSPC,
+		"not enough disk space for the guest's memory: %s are free in '%s', %s are needed; "
+		"remove VMs or images, or give the guest less memory",
+		str_bytes(have_text, sizeof(have_text), have), c->dir,
+		str_bytes(need_text, sizeof(need_text), need));
+}
+
+static int check_config(const struct vmm_config *c, struct err *e)
+{
+	int r = check_file("kernel", c->kernel, e);
+
+	if (r == 0 && c->initrd)
+		r = check_file("initrd", c->initrd, e);
+	return r < 0 ? r : check_space(c, e);
+}
+
+static int open_log(struct qemu *q, int *ret_fd, struct err *e)
+{
+	int fd = open(q->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", q->log_path);
+	q->log_from = lseek(fd, 0, SEEK_END);
+	*ret_fd = fd;
+	return 0;
+}
+
+static void log_spawn(struct qemu *q, const struct qemu_cmd *cmd, uint64_t begin_ns)
+{
+	struct json_object *o = json_object_new_object(), *argv = json_object_new_array();
+
+	for (int i = 0; i < cmd->argc; i++)
+		json_object_array_add(argv, json_object_new_string(cmd->argv[i]));
+	jsonx_add_int(o, "pid", q->base.proc.id.pid);
+	json_object_object_add(
+		o, "ms", json_object_new_double((double)(mono_ns() - begin_ns) / 1e6));
+	json_object_object_add(o, "argv", argv);
+	qemu_log(q, "vmm.spawn", o);
+}
+
+static int spawn(struct qemu *q, const struct qemu_cmd *cmd, struct err *e)
+{
+	autofd int listen_fd = -1, log_fd = -1, null_fd = -1;
+	uint64_t begin = mono_ns();
+	struct proc_spec spec = {.argv = (const char *const *)cmd->argv,
+		.env = (const char *const *)cmd->env,
+		.pid_file = q->pid_path};
+	int r = qmp_listen(q->qmp_path, &listen_fd, e);
+
+	if (r == 0)
+		r = open_log(q, &log_fd, e);
+	if (r < 0)
+		return r;
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null_fd < 0)
+		return err_errno(e, "cannot open '/dev/null'");
+	struct proc_fd fds[] = {
+		{log_fd, 1},
+		{log_fd, 2},
+		{listen_fd, QEMU_QMP_FD},
+		{null_fd, QEMU_VHOST_FD},
+	};
+
+	spec.fds = fds;
+	spec.fd_count = countof(fds);
+	r = proc_spawn(&q->base.proc, q->base.loop, &spec, qemu_on_exit, q, e);
+	if (r == 0)
+		log_spawn(q, cmd, begin);
+	return r;
+}
+
+int qemu_spawn(struct qemu *q, struct err *e)
+{
+	const struct vmm_config *c = q->base.config;
+	char program[256], preload[512];
+	struct qemu_host host = {.program = program, .preload = preload};
+	struct qemu_cmd cmd = {0};
+	int r = check_config(c, e);
+
+	if (r == 0)
+		r = path_program("qemu-system-x86_64", program, sizeof(program), e);
+	if (r == 0)
+		r = path_helper("vmdeck-vsock.so", preload, sizeof(preload), e);
+	if (r == 0)
+		r = qemu_tsc_khz(&host.tsc_khz, e);
+	if (r == 0)
+		r = qemu_cmd_build(&cmd, c, &host, e);
+	if (r < 0)
+		return r;
+	r = spawn(q, &cmd, e);
+	qemu_cmd_fini(&cmd);
+	if (r < 0) {
+		qemu_remove_files(q);
+		return r;
+	}
+	log_cap_start(&q->serial_cap, q->base.loop, q->serial_path);
+	log_cap_start(&q->log_cap, q->base.loop, q->log_path);
+	return 0;
+}
+
+void qemu_remove_files(struct qemu *q)
+{
+	unlink(q->ram_path);
+	unlink(q->qmp_path);
+	unlink(q->pid_path);
+	unlink(q->base.config->vsock_path);
+	/* The guest had no time to say anything worth keeping; what QEMU said is in the error. */
+	unlink(q->serial_path);
+	if (q->log_from == 0)
+		unlink(q->log_path);
+}
+
+void qemu_undo_start(struct qemu *q)
+{
+	struct pollfd ended = {.fd = q->base.proc.pidfd, .events = POLLIN};
+
+	if (proc_running(&q->base.proc)) {
+		proc_signal(&q->base.proc, SIGKILL);
+		poll(&ended, 1, KILL_WAIT_MS);
+		proc_forget(&q->base.proc);
+	}
+	log_cap_stop(&q->serial_cap);
+	log_cap_stop(&q->log_cap);
+	qmp_io_close(&q->qmp);
+	qemu_remove_files(q);
+	qemu_set_state(q, VMM_GONE);
+}

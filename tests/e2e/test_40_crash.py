@@ -1,0 +1,92 @@
+"""kill -9 of the daemon at any moment: the next command adopts or rolls back, nothing is orphaned."""
+import os
+import signal
+
+from decklib import DeckCase, alive, processes_with, wait_for
+
+
+class KilledDaemon(DeckCase):
+    def qemus(self):
+        def is_qemu(pid):
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                return b"qemu-system" in f.read().split(b"\0")[0]
+        return [p for p in processes_with(str(self.deck.home)) if is_qemu(p)]
+
+    def check_consistent(self, name):
+        """Either the VM is there and works, or there is nothing of it."""
+        vm = self.deck.vm(name)
+        if vm is None:
+            wait_for("no orphan VMM", lambda: not self.qemus(), 30)
+            self.assertEqual(sorted((self.deck.home / "vms").glob("*")), [])
+            return "rolled back"
+        r = self.deck.rpc(subscribe=True)
+        if self.deck.vm(name)["state"] == "starting":
+            r.wait_event("vm.state", name, to="running")
+        r.close()
+        self.assertEqual(self.deck.run("exec", name, "--", "echo", "works")[0], b"works\n")
+        self.deck.run("rm", "-f", name)
+        return "adopted"
+
+    def test_during_boot(self):
+        """Killed right after each event of a boot, in turn."""
+        outcome = {}
+        for event in ("vm.create", "flow.step", "vmm.spawn", "agent.dial", "epoch.publish", "epoch.ack"):
+            with self.subTest(event=event):
+                r = self.deck.rpc(subscribe=True)
+                pid = r.call("hello", protocol=1)["pid"]
+                p = self.deck.popen("boot", "--name", "b")
+                r.wait_event(event, "b")
+                os.kill(pid, signal.SIGKILL)
+                p.communicate(timeout=120)
+                r.close()
+                wait_for("daemon is gone", lambda: not alive(pid))
+                outcome[event] = self.check_consistent("b")
+        self.assertIn("adopted", outcome.values(), outcome)
+
+    def test_running_vm_is_adopted(self):
+        vm = self.deck.boot("stays")
+        for _ in range(3):
+            self.deck.kill_daemon()
+            again = self.deck.vm("stays")
+            self.assertEqual((again["state"], again["pid"], again["id"]), ("running", vm["pid"], vm["id"]))
+            self.assertEqual(self.deck.run("exec", "stays", "--", "echo", "ok")[0], b"ok\n")
+        self.deck.run("pause", "stays")
+        self.deck.kill_daemon()
+        self.assertEqual(self.deck.vm("stays")["state"], "paused")
+        self.deck.run("resume", "stays")
+        self.deck.run("stop", "stays")
+        self.assertEqual(self.deck.vm("stays")["state"], "stopped")
+        self.deck.kill_daemon()
+        self.assertEqual(self.deck.vm("stays")["state"], "stopped")
+        self.deck.run("rm", "stays")
+
+    def test_during_exec(self):
+        self.deck.boot("busy")
+        p = self.deck.popen("exec", "busy", "--", "sh", "-c", "echo up; sleep 4321")
+        self.assertEqual(p.stdout.readline(), b"up\n")
+        self.deck.kill_daemon()
+        _, err = p.communicate(timeout=60)
+        self.assertEqual(p.returncode, 125, err)
+        self.assertEqual(self.deck.run("exec", "busy", "--", "echo", "ok")[0], b"ok\n")
+        wait_for("the cut-off command is gone",
+                 lambda: self.deck.run("exec", "busy", "--", "sh", "-c", "ps -o args | grep -c '[s]leep 4321'",
+                                       code=None)[0].strip() == b"0", 30)
+        self.deck.run("rm", "-f", "busy")
+
+    def test_vmm_gone_while_no_daemon_ran(self):
+        vm = self.deck.boot("lost")
+        self.deck.kill_daemon()
+        os.kill(vm["pid"], signal.SIGKILL)
+        wait_for("vmm is gone", lambda: not alive(vm["pid"]))
+        self.assertEqual(self.deck.vm("lost")["state"], "failed")
+        self.deck.run("rm", "lost")
+
+    def test_two_starters_one_daemon(self):
+        self.deck.run("daemon", "stop", code=None)
+        procs = [self.deck.popen("ls", "--json") for _ in range(8)]
+        for p in procs:
+            out, err = p.communicate(timeout=60)
+            self.assertEqual(p.returncode, 0, err)
+        daemons = [p for p in processes_with(str(self.deck.home)) if
+                   os.path.basename(os.readlink(f"/proc/{p}/exe")) == "vmdeckd"]
+        self.assertEqual(len(daemons), 1)

@@ -1,0 +1,212 @@
+/* The rows of the model. */
+#include "tui/console/model.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "backend/base/jsonx.h"
+#include "backend/base/str.h"
+#include "backend/base/util.h"
+#include "tui/console/model_impl.h"
+
+void model_init(struct model *m)
+{
+	memset(m, 0, sizeof(*m));
+}
+
+void model_fini(struct model *m)
+{
+	for (int i = 0; i < m->count; i++)
+		free(m->vm[i]);
+	free(m->vm);
+	memset(m, 0, sizeof(*m));
+}
+
+static int model_index(const struct model *m, const char *id)
+{
+	for (int i = 0; i < m->count; i++)
+		if (strcmp(m->vm[i]->id, id) == 0)
+			return i;
+	return -1;
+}
+
+struct deck_vm *model_find(const struct model *m, const char *id)
+{
+	int i = model_index(m, id);
+
+	return i < 0 ? NULL : m->vm[i];
+}
+
+struct deck_vm *model_find_name(const struct model *m, const char *name)
+{
+	for (int i = 0; i < m->count; i++)
+		if (strcmp(m->vm[i]->name, name) == 0)
+			return m->vm[i];
+	return NULL;
+}
+
+const struct deck_image *model_image(const struct model *m, const char *name)
+{
+	for (int i = 0; i < m->images; i++)
+		if (strcmp(m->image[i].name, name) == 0)
+			return &m->image[i];
+	return NULL;
+}
+
+int model_count(const struct model *m, enum deck_state state)
+{
+	int n = 0;
+
+	for (int i = 0; i < m->count; i++)
+		n += m->vm[i]->state == state && !m->vm[i]->gone;
+	return n;
+}
+
+bool deck_vm_alive(const struct deck_vm *vm)
+{
+	return !vm->gone && vm->state != DECK_STOPPED && vm->state != DECK_FAILED;
+}
+
+struct deck_vm *model_add(struct model *m, const char *id)
+{
+	struct deck_vm *vm;
+
+	if (m->count == MODEL_VMS_MAX)
+		return NULL;
+	if (m->count == m->cap) {
+		int cap = max_of(m->cap * 2, 16);
+		struct deck_vm **grown = xcalloc((size_t)cap, sizeof(*grown));
+
+		if (m->count)
+			memcpy(grown, m->vm, (size_t)m->count * sizeof(*grown));
+		free(m->vm);
+		m->vm = grown;
+		m->cap = cap;
+	}
+	vm = xcalloc(1, sizeof(*vm));
+	str_safe(vm->id, sizeof(vm->id), id);
+	vm->state = DECK_UNKNOWN;
+	m->vm[m->count++] = vm;
+	return vm;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct deck_vm *x = *(struct deck_vm *const *)a, *y = *(struct deck_vm *const *)b;
+
+	if (x->created_ns != y->created_ns)
+		return x->created_ns < y->created_ns ? -1 : 1;
+	return strcmp(x->id, y->id);
+}
+
+void model_sort(struct model *m)
+{
+	if (m->count > 1)
+		qsort(m->vm, (size_t)m->count, sizeof(*m->vm), by_age);
+}
+
+unsigned model_drop(struct model *m, const char *id)
+{
+	int i = model_index(m, id);
+
+	if (i < 0)
+		return 0;
+	free(m->vm[i]);
+	memmove(&m->vm[i], &m->vm[i + 1], (size_t)(m->count - i - 1) * sizeof(*m->vm));
+	m->count--;
+	return MODEL_VMS;
+}
+
+/* Applies a VM without sorting. */
+static unsigned merge_vm(struct model *m, struct json_object *o)
+{
+	const char *id = jsonx_str(o, "id");
+	struct deck_vm *vm, before;
+	unsigned changed = 0;
+
+	if (!id || !*id)
+		return 0;
+	vm = model_find(m, id);
+	if (!vm) {
+		vm = model_add(m, id);
+		if (!vm)
+			return 0;
+		changed = MODEL_VMS;
+	}
+	before = *vm;
+	deck_vm_decode(vm, o);
+	if (memcmp(&before, vm, sizeof(before)) != 0)
+		changed |= MODEL_VM;
+	return changed;
+}
+
+unsigned model_set_vm(struct model *m, struct json_object *o)
+{
+	unsigned changed = merge_vm(m, o);
+
+	if (changed & MODEL_VMS)
+		model_sort(m);
+	return changed;
+}
+
+unsigned model_set_vms(struct model *m, struct json_object *list)
+{
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	unsigned changed = m->loaded && !m->stale ? 0 : MODEL_VM;
+
+	/* Rows that the list does not bring back are gone; those of failed boots stay. */
+	for (int i = 0; i < m->count; i++)
+		m->vm[i]->gone = true;
+	for (size_t i = 0; i < n; i++)
+		changed |= merge_vm(m, json_object_array_get_idx(list, i));
+	for (int i = m->count - 1; i >= 0; i--)
+		if (m->vm[i]->gone && m->vm[i]->state != DECK_FAILED)
+			changed |= model_drop(m, m->vm[i]->id);
+	model_sort(m);
+	m->loaded = true;
+	return changed;
+}
+
+unsigned model_set_images(struct model *m, struct json_object *list)
+{
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+
+	m->images = (int)min_of(n, (size_t)MODEL_IMAGES_MAX);
+	for (int i = 0; i < m->images; i++)
+		deck_image_decode(&m->image[i], json_object_array_get_idx(list, (size_t)i));
+	return MODEL_IMAGES;
+}
+
+unsigned model_set_stale(struct model *m, bool stale)
+{
+	bool changed = m->stale != stale;
+
+	m->stale = stale;
+	return changed ? MODEL_VM : 0;
+}
+
+static bool matches(const struct deck_vm *vm, const char *filter)
+{
+	return strcasestr(vm->name, filter) || strcasestr(vm->id, filter) ||
+	       strcasestr(vm->image, filter) || strcasestr(vm->vmm, filter) ||
+	       strcasestr(deck_state_names[vm->state], filter);
+}
+
+void model_view_fill(struct model_view *v, const struct model *m, const char *filter)
+{
+	if (v->cap < m->count) {
+		free(v->row);
+		v->cap = m->cap;
+		v->row = xcalloc((size_t)v->cap, sizeof(struct deck_vm *));
+	}
+	v->count = 0;
+	for (int i = 0; i < m->count; i++)
+		if (!*filter || matches(m->vm[i], filter))
+			v->row[v->count++] = m->vm[i];
+}
+
+void model_view_fini(struct model_view *v)
+{
+	free(v->row);
+	*v = (struct model_view){0};
+}

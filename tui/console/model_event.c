@@ -1,0 +1,203 @@
+/* Events of the daemon, applied to the model: one row of the table an event name. */
+#include <string.h>
+
+#include "backend/base/jsonx.h"
+#include "backend/base/str.h"
+#include "backend/base/util.h"
+#include "tui/console/model_impl.h"
+
+struct event {
+	struct json_object *fields;
+	const char *vm_id, *vm_name;
+	uint64_t wall_ns;
+};
+
+static void on_create(struct deck_vm *vm, const struct event *ev)
+{
+	const char *s;
+
+	vm->state = DECK_STARTING;
+	vm->created_ns = vm->since_ns = ev->wall_ns;
+	if ((s = jsonx_str(ev->fields, "image")))
+		str_safe(vm->image, sizeof(vm->image), s);
+	if ((s = jsonx_str(ev->fields, "vmm")))
+		str_safe(vm->vmm, sizeof(vm->vmm), s);
+	if ((s = jsonx_str(ev->fields, "accel")))
+		str_safe(vm->accel, sizeof(vm->accel), s);
+	vm->vcpus = (int)jsonx_int(ev->fields, "vcpus", 0);
+	vm->mem_mib = jsonx_int(ev->fields, "mem_mib", 0);
+}
+
+static void on_state(struct deck_vm *vm, const struct event *ev)
+{
+	const char *reason = jsonx_str(ev->fields, "reason");
+
+	vm->state = deck_state_parse(jsonx_str(ev->fields, "to"));
+	vm->since_ns = ev->wall_ns;
+	str_safe(vm->reason, sizeof(vm->reason), reason ? reason : "");
+	memset(&vm->wait, 0, sizeof(vm->wait));
+	if (vm->state == DECK_RUNNING)
+		vm->agent = true;
+	if (!deck_vm_alive(vm))
+		vm->agent = false;
+}
+
+static void on_step(struct deck_vm *vm, const struct event *ev)
+{
+	struct json_object *limit = jsonx_get(ev->fields, "limit_s");
+	const char *step = jsonx_str(ev->fields, "step");
+
+	str_safe(vm->wait.name, sizeof(vm->wait.name), step ? step : "");
+	vm->wait.n = (int)jsonx_int(ev->fields, "n", 0);
+	vm->wait.of = (int)jsonx_int(ev->fields, "of", 0);
+	vm->wait.limit_s = limit ? json_object_get_double(limit) : 0;
+	vm->wait.since_ns = ev->wall_ns;
+}
+
+static void on_boot(struct deck_vm *vm, const struct event *ev)
+{
+	struct json_object *ms = jsonx_get(ev->fields, "ms");
+
+	vm->boot_ms = ms ? json_object_get_double(ms) : 0;
+	memset(&vm->wait, 0, sizeof(vm->wait));
+}
+
+static void on_boot_failed(struct deck_vm *vm, const struct event *ev)
+{
+	const char *reason = jsonx_str(ev->fields, "reason");
+
+	vm->state = DECK_FAILED;
+	vm->since_ns = ev->wall_ns;
+	vm->gone = true;
+	vm->agent = false;
+	memset(&vm->wait, 0, sizeof(vm->wait));
+	str_safe(vm->reason, sizeof(vm->reason), reason ? reason : "the boot failed");
+}
+
+static void on_agent_lost(struct deck_vm *vm, const struct event *ev)
+{
+	(void)ev;
+	vm->agent = false;
+}
+
+static void on_agent_ready(struct deck_vm *vm, const struct event *ev)
+{
+	(void)ev;
+	vm->agent = true;
+}
+
+static void on_vitals(struct deck_vm *vm, const struct event *ev)
+{
+	int64_t total = jsonx_int(ev->fields, "mem_total", 0);
+	int64_t free_bytes = jsonx_int(ev->fields, "mem_available", -1);
+
+	if (total > 0 && free_bytes >= 0 && free_bytes <= total) {
+		vm->mem_total = total;
+		vm->mem_used = total - free_bytes;
+	}
+}
+
+static void on_main_exit(struct deck_vm *vm, const struct event *ev)
+{
+	const char *how = jsonx_str(ev->fields, "how");
+
+	vm->exited = true;
+	str_safe(vm->exit_how, sizeof(vm->exit_how), how ? how : "");
+	vm->exit_value = jsonx_int(ev->fields, "value", 0);
+}
+
+enum { MAKES = 1, ENDS = 2, GETS = 4 };
+
+/* MAKES: a VM that isn't known yet comes with it. ENDS: the row goes. GETS: the whole VM is to be
+ * asked for. */
+static const struct {
+	const char *name;
+	unsigned flags;
+	void (*apply)(struct deck_vm *vm, const struct event *ev);
+} vm_events[] = {
+	{"vm.create", MAKES | GETS, on_create},
+	{"vm.state", MAKES | GETS, on_state},
+	{"flow.step", 0, on_step},
+	{"vm.boot", GETS, on_boot},
+	{"vm.boot.failed", 0, on_boot_failed},
+	{"vm.adopt", MAKES | GETS, NULL},
+	{"vm.remove", ENDS, NULL},
+	{"vm.rollback", ENDS, NULL},
+	{"agent.lost", 0, on_agent_lost},
+	{"epoch.ack", 0, on_agent_ready},
+	{"vitals", 0, on_vitals},
+	{"main.exit", 0, on_main_exit},
+	{"guest.panic", GETS, NULL},
+	{"child.exit", GETS, NULL},
+};
+
+static unsigned vm_event(struct model *m, const char *name, const struct event *ev,
+	struct model_todo *todo)
+{
+	size_t i = 0;
+	struct deck_vm *vm = model_find(m, ev->vm_id), before;
+	unsigned changed = 0;
+
+	while (i < countof(vm_events) && strcmp(vm_events[i].name, name) != 0)
+		i++;
+	if (i == countof(vm_events) || (!vm && !(vm_events[i].flags & MAKES)))
+		return 0;
+	if (vm_events[i].flags & ENDS)
+		return model_drop(m, ev->vm_id);
+	if (!vm) {
+		vm = model_add(m, ev->vm_id);
+		if (!vm)
+			return 0;
+		changed = MODEL_VMS;
+	}
+	before = *vm;
+	str_safe(vm->name, sizeof(vm->name), ev->vm_name);
+	if (vm_events[i].apply)
+		vm_events[i].apply(vm, ev);
+	todo->get_vm = vm_events[i].flags & GETS;
+	if (memcmp(&before, vm, sizeof(before)) != 0)
+		changed |= MODEL_VM;
+	if (before.created_ns != vm->created_ns)
+		model_sort(m);
+	return changed;
+}
+
+static unsigned image_event(struct model *m, const char *name, const struct event *ev,
+	struct model_todo *todo)
+{
+	const char *image = jsonx_str(ev->fields, "image"), *step = jsonx_str(ev->fields, "step");
+	struct deck_image *im = image ? (struct deck_image *)model_image(m, image) : NULL;
+	int64_t done = jsonx_int(ev->fields, "done", 0), total = jsonx_int(ev->fields, "total", 0);
+
+	if (!im || strcmp(name, "asset.build.step") != 0) {
+		todo->list_images = true;
+		return 0;
+	}
+	snprintf(im->state, sizeof(im->state), "building");
+	if (step)
+		str_safe(im->step, sizeof(im->step), step);
+	im->done = done > 0 ? (uint64_t)done : 0;
+	im->total = total > 0 ? (uint64_t)total : 0;
+	return MODEL_IMAGES;
+}
+
+unsigned model_event(struct model *m, struct json_object *event, struct model_todo *ret_todo)
+{
+	const char *name = jsonx_str(event, "name"), *vm = jsonx_str(event, "vm");
+	const char *vm_name = jsonx_str(event, "vm_name");
+	struct event ev = {
+		.fields = jsonx_get(event, "fields"),
+		.vm_id = vm ? vm : "",
+		.vm_name = vm_name ? vm_name : "",
+		.wall_ns = (uint64_t)max_of(jsonx_int(event, "wall_ns", 0), 0),
+	};
+
+	memset(ret_todo, 0, sizeof(*ret_todo));
+	if (!name)
+		return 0;
+	if (*ev.vm_id)
+		return vm_event(m, name, &ev, ret_todo);
+	if (strncmp(name, "asset.build.", 12) == 0)
+		return image_event(m, name, &ev, ret_todo);
+	return 0;
+}
