@@ -118,8 +118,9 @@ void exec_go(struct exec *x);
 int exec_input(struct exec *x, const struct wire_frame *f);
 /* Queues what became due (CREDIT, EXIT), sends, sets what is watched. x may be free afterwards. */
 void exec_pump(struct exec *x);
-/* Watches the agent's ends of the started process: 0 or -errno; the descriptors are taken. */
-int exec_attach(struct exec *x, int in, int out, int err);
+/* Watches the agent's ends (stdin, stdout, stderr; -1: none) of the started process: 0 or -errno.
+ * The descriptors are taken, also on failure. */
+int exec_attach(struct exec *x, const int fd[3]);
 void exec_detach(struct exec *x);
 
 #endif

@@ -201,19 +201,22 @@ void exec_pump(struct exec *x)
 		exec_watch(x);
 }
 
-int exec_attach(struct exec *x, int in, int out, int err)
+int exec_attach(struct exec *x, const int fd[3])
 {
-	struct loop *l = &x->agent->loop;
+	static loop_fn *const handlers[3] = {on_in, on_out, on_err};
+	struct watch *w[3] = {&x->in, &x->out, &x->err};
+	struct execs *xs = &x->agent->execs;
 	int r = 0;
 
-	ring_init(&x->input, x->agent->execs.memory[x - x->agent->execs.slot].input,
-		WIRE_STDIN_CREDIT);
-	if (in >= 0)
-		r = watch_open(l, &x->in, in, 0, on_in, x);
-	if (!r)
-		r = watch_open(l, &x->out, out, EPOLLIN, on_out, x);
-	if (!r && err >= 0)
-		r = watch_open(l, &x->err, err, EPOLLIN, on_err, x);
+	ring_init(&x->input, xs->memory[x - xs->slot].input, WIRE_STDIN_CREDIT);
+	for (int i = 0; i < 3; i++) {
+		int own = fd[i];
+
+		if (own >= 0 && !r)
+			r = watch_open(&x->agent->loop, w[i], own, i ? EPOLLIN : 0, handlers[i], x);
+		else
+			close_fd(&own);
+	}
 	return r;
 }
 

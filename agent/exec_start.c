@@ -2,9 +2,11 @@
 #include "agent/exec.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "agent/pty.h"
@@ -311,7 +313,7 @@ void exec_go(struct exec *x)
 	}
 	x->pid = r;
 	started(x);
-	r = exec_attach(x, e.agent[0], e.agent[1], e.agent[2]);
+	r = exec_attach(x, e.agent);
 	if (r < 0) {
 		say_error("command %d: cannot watch its output: %s", (int)x->pid, strerror(-r));
 		exec_lost(x);

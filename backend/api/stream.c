@@ -2,9 +2,9 @@
  *
  * Theory of operation: bytes in go through a line buffer until the answer is there, then through a
  * wire reader; bytes out wait in one bounded queue, stdin within the guest's credit. A held stream
- * neither reads nor decodes, so the socket fills and the daemon stops. vm.exec ends with EXIT; the
- * other streams end with EOF, which a dying daemon makes too: then hello on the client's own
- * connection tells the two apart. */
+ * neither reads nor decodes, so the socket fills and the daemon stops. vm.exec ends with EXIT, the
+ * other streams with EOF. A dying daemon makes EOF too: hello on the client's own connection tells
+ * the two apart. */
 #include "backend/api/stream_impl.h"
 
 #include <errno.h>
@@ -61,17 +61,20 @@ void stream_fail(struct api_stream *s, const struct err *e)
 	stream_end(s, -e->code, STREAM_CODE_OURS, e);
 }
 
-static void stream_lost(struct api_stream *s)
+/* daemon: whether vmdeckd is known to live on. */
+static void stream_lost(struct api_stream *s, bool daemon)
 {
 	struct err e;
 
 	if (s->state == STREAM_CALLING)
-		err_set(&e, ECONNRESET, "the connection to vmdeckd was lost before it answered");
-	else if (s->kind == STREAM_EXEC)
+		err_set(&e, ECONNRESET, "vmdeckd closed the connection before it answered");
+	else if (s->kind == STREAM_EXEC && daemon)
 		err_set(&e, ECONNRESET,
-			"the connection to vmdeckd was lost before the command's end was known");
+			"the VM ended, or was reset, before the command's end was known");
+	else if (s->kind == STREAM_EXEC)
+		err_set(&e, ECONNRESET, "vmdeckd ended before the command's end was known");
 	else
-		err_set(&e, ECONNRESET, "the connection to vmdeckd was lost: try again");
+		err_set(&e, ECONNRESET, "vmdeckd ended: try again");
 	stream_fail(s, &e);
 }
 
@@ -141,14 +144,14 @@ static void on_checked(void *user, int r, struct json_object *result, const stru
 	(void)result;
 	(void)e;
 	stream_enter(s);
-	if (s->client->state == CLIENT_LIVE)
-		stream_end(s, 0, 0, NULL);
+	if (s->client->state != CLIENT_LIVE || s->kind == STREAM_EXEC)
+		stream_lost(s, s->client->state == CLIENT_LIVE);
 	else
-		stream_lost(s);
+		stream_end(s, 0, 0, NULL);
 	stream_leave(s);
 }
 
-/* EOF where it may be the end in order: whoever answers hello has not died. */
+/* EOF without a frame that says why: whoever answers hello on the other connection has not died. */
 static void check_end(struct api_stream *s)
 {
 	struct json_object *params = json_object_new_object();
@@ -156,7 +159,7 @@ static void check_end(struct api_stream *s)
 	jsonx_add_int(params, "protocol", PROTO_VERSION);
 	stream_disconnect(s);
 	if (api_call(s->client, "hello", params, on_checked, s, NULL) < 0) {
-		stream_lost(s);
+		stream_lost(s, false);
 		return;
 	}
 	s->state = STREAM_CHECKING;
@@ -165,10 +168,10 @@ static void check_end(struct api_stream *s)
 
 static void got_eof(struct api_stream *s)
 {
-	if (s->state == STREAM_OPEN && s->kind != STREAM_EXEC)
+	if (s->state == STREAM_OPEN)
 		check_end(s);
 	else
-		stream_lost(s);
+		stream_lost(s, false);
 }
 
 /* ---- watchers -------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #define CONN_IN (WIRE_HEADER + WIRE_PAYLOAD_MAX)
@@ -10,7 +11,7 @@
 void conn_init(struct conn *c)
 {
 	memset(c, 0, sizeof(*c));
-	c->fd = -1;
+	c->fd = c->hup_fd = -1;
 }
 
 int conn_release(struct conn *c)
@@ -20,6 +21,8 @@ int conn_release(struct conn *c)
 	ev_io_stop(c->loop, &c->rd);
 	ev_io_stop(c->loop, &c->wr);
 	ev_idle_stop(c->loop, &c->again);
+	ev_io_stop(c->loop, &c->hup);
+	close_fd(&c->hup_fd);
 	buf_fini(&c->out);
 	free(c->in);
 	c->in = NULL;
@@ -33,6 +36,25 @@ void conn_close(struct conn *c)
 
 	if (fd >= 0)
 		close(fd);
+}
+
+/* libev knows readable and writable only, and held means that readable must not be asked for. */
+static void hold(struct conn *c)
+{
+	struct epoll_event want = {.events = EPOLLRDHUP};
+
+	c->held = true;
+	ev_io_stop(c->loop, &c->rd);
+	if (!c->ops->hangup_ends)
+		return;
+	if (c->hup_fd < 0) {
+		c->hup_fd = epoll_create1(EPOLL_CLOEXEC);
+		if (c->hup_fd < 0)
+			return; /* out of descriptors: it is noticed when reading goes on */
+		(void)epoll_ctl(c->hup_fd, EPOLL_CTL_ADD, c->fd, &want);
+		ev_io_set(&c->hup, c->hup_fd, EV_READ);
+	}
+	ev_io_start(c->loop, &c->hup);
 }
 
 static void batch(struct conn *c)
@@ -79,8 +101,7 @@ static int deliver(struct conn *c, int *budget)
 		if (c->fd < 0)
 			return 0;
 		if (r == CONN_HOLD) {
-			c->held = true;
-			ev_io_stop(c->loop, &c->rd);
+			hold(c);
 			return 0;
 		}
 		c->has_frame = false;
@@ -178,6 +199,19 @@ static void on_again(struct ev_loop *loop, ev_idle *w, int revents)
 	c->ops->leave(c);
 }
 
+static void on_hangup(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct conn *c = w->data;
+	struct err e = {0};
+
+	(void)loop;
+	(void)revents;
+	c->ops->enter(c);
+	err_set(&e, ECONNRESET, "closed by the peer");
+	end(c, 0, &e);
+	c->ops->leave(c);
+}
+
 static void set_broken(struct conn *c, int r)
 {
 	c->broken = r;
@@ -265,6 +299,7 @@ void conn_unhold(struct conn *c)
 	if (c->fd < 0 || !c->held)
 		return;
 	c->held = false;
+	ev_io_stop(c->loop, &c->hup);
 	if (c->has_frame)
 		ev_idle_start(c->loop, &c->again);
 	else
@@ -289,9 +324,11 @@ void conn_open(struct conn *c, struct ev_loop *loop, int fd, const struct conn_o
 	/* An idle watcher runs only when nothing of its priority or above is pending: the highest one
 	 * can't be kept waiting by a flood elsewhere. */
 	ev_set_priority(&c->again, EV_MAXPRI);
-	c->rd.data = c->wr.data = c->again.data = c;
-	c->held = held;
-	if (!held)
+	ev_init(&c->hup, on_hangup);
+	c->rd.data = c->wr.data = c->again.data = c->hup.data = c;
+	if (held)
+		hold(c);
+	else
 		ev_io_start(loop, &c->rd);
 }
 

@@ -24,6 +24,10 @@ struct conn;
 struct conn_ops {
 	int priority;	  /* of the watchers (EV_MINPRI..EV_MAXPRI) */
 	size_t queue_max; /* unsent bytes; at least what is sent in one go */
+	/* The peer's hangup ends the connection also while frames are held, unread bytes or not: for
+	 * clients, who want nothing any more when they are gone. Otherwise what a peer sent before it
+	 * closed is delivered first, however long that takes. */
+	bool hangup_ends;
 	/* One whole frame, valid until it returns or closes c. 0: taken; CONN_HOLD: not now: it is
 	 * given again after conn_unhold, and nothing behind it before; -errno with e: the peer broke
 	 * the protocol, on_end follows. */
@@ -47,6 +51,8 @@ struct conn {
 	int fd;
 	ev_io rd, wr;
 	ev_idle again; /* frames left in the buffer, or an end to report */
+	ev_io hup;     /* hangup_ends, while held */
+	int hup_fd;    /* -1, or an epoll that waits for nothing but the hangup */
 	struct wire_reader reader;
 	uint8_t *in; /* the reader's memory, owned */
 	struct wire_frame frame;

@@ -8,7 +8,7 @@
  * REQ) -> (OK, ACK), GO -> STARTED. Up to ACK everything may be done again on a new connection, since
  * nothing runs before GO. From GO on nothing is ever sent twice: a lost connection is the end.
  *
- * The client's frames are not read before GO; its hangup is (a peek that reads nothing). */
+ * The client's frames are not read before GO; its hangup is noticed (conn_ops.hangup_ends). */
 #include "backend/guest/exec_impl.h"
 
 #include <errno.h>
@@ -70,7 +70,6 @@ void exec_done(struct exec_relay *x)
 	if (x->state == EXEC_DONE)
 		return;
 	stop_guest(x);
-	ev_io_stop(x->loop, &x->hangup);
 	socket_finish(conn_release(&x->client));
 	exec_enter(x);
 	x->state = EXEC_DONE;
@@ -101,7 +100,6 @@ void exec_end(struct exec_relay *x, int r, const struct err *e)
 		exec_done(x);
 		return;
 	}
-	ev_io_stop(x->loop, &x->hangup);
 	conn_unhold(&x->client); /* to see its end */
 }
 
@@ -210,7 +208,6 @@ void exec_acked(struct exec_relay *x)
 	x->t.acked = x->t.go = mono_ns();
 	x->state = EXEC_RUN;
 	ev_timer_stop(x->loop, &x->timer);
-	ev_io_stop(x->loop, &x->hangup);
 	conn_unhold(&x->client);
 	exec_log(x, "exec.ack", "");
 	exec_log(x, "exec.go", "");
@@ -236,22 +233,6 @@ void exec_refused(struct exec_relay *x, const struct wire_frame *f)
 }
 
 /* ---- begin and end ---------------------------------------------------------------------------- */
-
-static void on_hangup(struct ev_loop *loop, ev_io *w, int revents)
-{
-	struct exec_relay *x = w->data;
-	char c;
-	ssize_t n = recv(w->fd, &c, 1, MSG_PEEK);
-
-	(void)revents;
-	if (n > 0)
-		ev_io_stop(loop, w); /* a frame for later; an end behind it shows when it is read */
-	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-		return;
-	exec_enter(x);
-	fail(x, EPIPE, "the client went away");
-	exec_leave(x);
-}
 
 /* Before there is a relay: says it to the client and closes. */
 static void refuse_client(int fd, const struct err *e)
@@ -308,9 +289,7 @@ int exec_relay_start(struct exec_relay **ret, struct ev_loop *loop, const char *
 	conn_init(&x->guest);
 	conn_open(&x->client, loop, client_fd, &exec_client_ops, true);
 	ev_init(&x->timer, on_timer);
-	ev_io_init(&x->hangup, on_hangup, client_fd, EV_READ);
-	x->timer.data = x->hangup.data = x;
-	ev_io_start(loop, &x->hangup);
+	x->timer.data = x;
 	*ret = x;
 	start_dial(x);
 	exec_log(x, "exec.connect", "");

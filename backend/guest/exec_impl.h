@@ -30,7 +30,6 @@ struct exec_relay {
 	uint8_t flags;
 	struct dial dial;
 	struct conn guest, client;
-	ev_io hangup; /* the client's end before GO, when its frames aren't read yet */
 	ev_timer timer; /* DIAL: the pause before the next try; WAIT_ACK: its limit */
 	double backoff;
 	int requests; /* sent so far */

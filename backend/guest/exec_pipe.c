@@ -245,13 +245,11 @@ static void client_end(struct conn *c, int r, const struct err *e)
 	struct exec_relay *x = of_client(c);
 	struct err why = {0};
 
-	if (x->state == EXEC_RUN) {
-		if (r == -EPROTO)
-			err_set(&why, EPROTO, "%s", e->msg);
-		else
-			err_set(&why, EPIPE, "the client went away");
-		exec_end(x, -why.code, &why);
-	}
+	if (r == -EPROTO)
+		err_set(&why, EPROTO, "%s", e->msg);
+	else
+		err_set(&why, EPIPE, "the client went away");
+	exec_end(x, -why.code, &why); /* nothing, when it was over already */
 	exec_done(x);
 }
 
@@ -267,6 +265,7 @@ static void client_leave_(struct conn *c)
 
 const struct conn_ops exec_client_ops = {
 	.priority = 1,
+	.hangup_ends = true,
 	.queue_max = EXEC_QUEUE_HIGH + WIRE_HEADER + WIRE_PAYLOAD_MAX,
 	.on_frame = client_frame,
 	.on_batch = client_batch,

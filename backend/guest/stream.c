@@ -19,7 +19,7 @@ struct stream_feed {
 	int busy; /* wakeups under way; freed when it is 0 and over */
 	bool over;
 	struct conn conn;
-	ev_idle more;		 /* there is more to send and the socket takes it */
+	ev_io more;		 /* there is more to send: when the socket takes it, in its turn */
 	struct outlog *log;	 /* or: */
 	int file, notify;	 /* notify: inotify, -1 when nothing is awaited */
 	ev_io changed;
@@ -54,7 +54,7 @@ static void end(struct stream_feed *s, int r, const struct err *e)
 	if (s->over)
 		return;
 	s->over = true;
-	ev_idle_stop(s->loop, &s->more);
+	ev_io_stop(s->loop, &s->more);
 	if (s->notify >= 0)
 		ev_io_stop(s->loop, &s->changed);
 	close_fd(&s->notify);
@@ -131,7 +131,7 @@ static int pump(struct stream_feed *s, struct err *e)
 {
 	int r = 1;
 
-	ev_idle_stop(s->loop, &s->more);
+	ev_io_stop(s->loop, &s->more);
 	if (s->conn.broken)
 		return 0;
 	for (int i = 0; r == 1 && i < FRAMES_PER_WAKEUP; i++) {
@@ -143,7 +143,7 @@ static int pump(struct stream_feed *s, struct err *e)
 		return r;
 	if (r == 1) {
 		if (!conn_queued(&s->conn))
-			ev_idle_start(s->loop, &s->more);
+			ev_io_start(s->loop, &s->more);
 		return 0;
 	}
 	if (s->stop_at == UINT64_MAX)
@@ -167,7 +167,7 @@ static void run(struct stream_feed *s)
 		end(s, 0, NULL);
 }
 
-static void on_more(struct ev_loop *loop, ev_idle *w, int revents)
+static void on_more(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct stream_feed *s = w->data;
 
@@ -186,7 +186,7 @@ void stream_feed_wake(struct stream_feed *s)
 	if (s->over || ev_is_active(&s->more) || conn_queued(&s->conn))
 		return;
 	if (s->stop_at != UINT64_MAX || pump(s, &e) < 0)
-		ev_idle_start(s->loop, &s->more);
+		ev_io_start(s->loop, &s->more);
 }
 
 static void on_changed(struct ev_loop *loop, ev_io *w, int revents)
@@ -266,6 +266,7 @@ static void on_conn_leave(struct conn *c)
 }
 
 static const struct conn_ops feed_ops = {
+	.hangup_ends = true,
 	.queue_max = DATA_HEADER + WIRE_CHUNK + WIRE_HEADER + 8,
 	.on_frame = on_frame,
 	.on_drained = on_drained,
@@ -325,13 +326,12 @@ int stream_feed_start(struct stream_feed **ret, struct ev_loop *loop, const stru
 	}
 	s->chunk = xcalloc(1, DATA_HEADER + WIRE_CHUNK);
 	conn_open(&s->conn, loop, spec->client_fd, &feed_ops, false);
-	ev_idle_init(&s->more, on_more);
-	ev_set_priority(&s->more, EV_MAXPRI); /* see conn.c */
+	ev_io_init(&s->more, on_more, spec->client_fd, EV_WRITE);
 	ev_io_init(&s->changed, on_changed, s->notify, EV_READ);
 	s->more.data = s->changed.data = s;
 	if (s->notify >= 0)
 		ev_io_start(loop, &s->changed);
-	ev_idle_start(loop, &s->more);
+	ev_io_start(loop, &s->more);
 	*ret = s;
 	return 0;
 }
@@ -355,7 +355,7 @@ void stream_feed_stop(struct stream_feed *s)
 	if (s->stop_at == UINT64_MAX && source_end(s, &s->stop_at, &e) < 0)
 		s->stop_at = s->pos;
 	if (!conn_queued(&s->conn))
-		ev_idle_start(s->loop, &s->more);
+		ev_io_start(s->loop, &s->more);
 }
 
 void stream_feed_finish(struct stream_feed *s, uint8_t how, int32_t value)

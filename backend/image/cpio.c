@@ -113,8 +113,8 @@ static int pad4(struct buf *out)
 	return buf_append(out, zero, (4 - out->len % 4) % 4);
 }
 
-/* "newc" of the kernel's Documentation/driver-api/early-userspace/buffer-format.rst: all numbers are
- * 8 hex digits; header with name and data are padded to 4 bytes each. */
+/* "newc" of the kernel's Documentation/driver-api/early-userspace/buffer-format.rst: all numbers
+ * are 8 hex digits; header with name and data are padded to 4 bytes each. */
 static int put(struct buf *out, const struct cpio_entry *en, uint32_t ino)
 {
 	int r = buf_printf(out, "070701%08X%08X%08X%08X%08X%08X%08zX%08X%08X%08X%08X%08zX%08X", ino,

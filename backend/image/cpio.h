@@ -1,5 +1,5 @@
-/* Sans-I/O writer of a newc cpio archive: what the kernel unpacks as its first root. The same entries
- * give the same bytes: sorted, mtime 0, owner root. */
+/* Sans-I/O writer of a newc cpio archive: what the kernel unpacks as its first root. The same
+ * entries give the same bytes: sorted, mtime 0, owner root. */
 #ifndef VMDECK_IMAGE_CPIO_H
 #define VMDECK_IMAGE_CPIO_H
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* A module's needs are known only once it is here: another pass over the package takes them. Two are
- * enough for wanted names that list what is known to be needed. */
+/* A module's needs are known only once it is here: another pass over the package takes them. Two
+ * are enough for wanted names that list what is known to be needed. */
 #define PASSES_MAX 8
 
 struct pass {
@@ -26,8 +26,8 @@ void extract_fini(struct extract *ex)
 	ex->vmlinuz = ex->config = ex->builtin = (struct blob){0};
 }
 
-static int take_blob(struct pass *ps, struct blob *b, const struct tar_entry *en, size_t max,
-	struct err *e)
+static int take_blob(
+	struct pass *ps, struct blob *b, const struct tar_entry *en, size_t max, struct err *e)
 {
 	if (b->data)
 		return 0; /* an earlier pass has it */
@@ -59,7 +59,8 @@ static int on_module(struct pass *ps, const char *path, const struct tar_entry *
 		modules_find(&ps->ex->modules, name))
 		return 0;
 	if (ko[3])
-		return err_set(e, EOPNOTSUPP, "the kernel package's modules are compressed (%s)", ko);
+		return err_set(
+			e, EOPNOTSUPP, "the kernel package's modules are compressed (%s)", ko);
 	r = modules_add(&ps->ex->modules, path, (size_t)min_of(en->size, SIZE_MAX), &mod, e);
 	if (r < 0)
 		return r;

@@ -1,5 +1,5 @@
-/* Takes what a guest needs out of a kernel package, in memory: vmlinuz, config, wanted modules with all
- * they depend on. */
+/* Takes what a guest needs out of a kernel package, in memory: vmlinuz, config, wanted modules with
+ * all they depend on. */
 #ifndef VMDECK_IMAGE_EXTRACT_H
 #define VMDECK_IMAGE_EXTRACT_H
 

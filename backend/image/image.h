@@ -17,15 +17,17 @@ struct image {
 	char kernel[600], initrd[600]; /* absolute paths */
 };
 
-/* Reads images/NAME; checks that the files are there with the sizes of the manifest. -ENOENT: "image
- * 'x' does not exist: build it with vmdeck image build x" (or, for an unknown name, what there is). */
+/* Reads images/NAME; checks that the files are there with the sizes of the manifest. -ENOENT:
+ * "image 'x' does not exist: build it with vmdeck image build x" (or, for an unknown name, what
+ * there is). */
 int image_load(const struct paths *p, const char *name, struct image *ret, struct err *e);
-/* Whether it was made from another agent or boot configuration than this program's; why (n bytes) says
- * what differs, or is empty. */
+/* Whether it was made from another agent or boot configuration than this program's; why (n bytes)
+ * says what differs, or is empty. */
 bool image_is_stale(const struct image *im, char *why, size_t n);
 /* Calls fn for each image folder; broken ones with e set. */
-int image_each(const struct paths *p, void (*fn)(void *user, const struct image *im, const struct err *e),
-	void *user, struct err *e);
+int image_each(const struct paths *p,
+	void (*fn)(void *user, const struct image *im, const struct err *e), void *user,
+	struct err *e);
 /* Removes images/NAME (rename first, then delete). */
 int image_remove(const struct paths *p, const char *name, struct err *e);
 
@@ -39,11 +41,11 @@ int image_build(const struct paths *p, const char *name, bool force, image_progr
 	struct err *e);
 
 /* main() of `vmdeckd --worker image-build NAME [--force]` (argv as it is there): image_build with
- * progress as JSON lines on stdout: {"step","done","total"} and last {"ok":true} or {"error":"..."};
- * returns the exit code. Steps: lock, download, extract, vmlinux, modules, initramfs, publish (bytes;
- * modules: files; lock: 0 of 1 while it waits). Stops in order, with nothing left behind, on SIGTERM,
- * SIGINT, SIGHUP, and when its parent dies or stops reading. Processes only, not threads: it takes
- * signals for itself. */
+ * progress as JSON lines on stdout: {"step","done","total"} and last {"ok":true} or
+ * {"error":"..."}; returns the exit code. Steps: lock, download, extract, vmlinux, modules,
+ * initramfs, publish (bytes; modules: files; lock: 0 of 1 while it waits). Stops in order, with
+ * nothing left behind, on SIGTERM, SIGINT, SIGHUP, and when its parent dies or stops reading.
+ * Processes only, not threads: it takes signals for itself. */
 int image_worker_main(int argc, char **argv);
 
 #endif

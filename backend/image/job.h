@@ -11,8 +11,8 @@ struct job {
 	image_progress *fn;
 	void *user;
 	bool catch_signals; /* stop in order on SIGTERM, SIGINT and SIGHUP: worker processes only */
-	bool stop;	    /* set by the owner: give up at the next report */
-	int signal_fd;	    /* -1: not caught (yet) */
+	bool stop;          /* set by the owner: give up at the next report */
+	int signal_fd;      /* -1: not caught (yet) */
 	sigset_t old_mask;
 	const char *step; /* last reported; a literal */
 	uint64_t last_ns;
@@ -26,8 +26,8 @@ void job_fini(struct job *j);
  * nothing to tidy up, and waiting for a lock stays interruptible. No-op unless catch_signals. */
 int job_catch(struct job *j, struct err *e);
 
-/* Tells progress (at most every 50 ms within a step; a literal as step). -ECANCELED: the build is to
- * stop. */
+/* Tells progress (at most every 50 ms within a step; a literal as step). -ECANCELED: the build is
+ * to stop. */
 int job_report(struct job *j, const char *step, uint64_t done, uint64_t total, struct err *e);
 
 /* -ECANCELED with the reason when the build is to stop. */

@@ -12,16 +12,27 @@
 #include "backend/image/publish.h"
 #include "backend/image/vmlinux.h"
 
-#define FORMAT	     1 /* of the manifest and what is in the folder */
+#define FORMAT       1 /* of the manifest and what is in the folder */
 #define MANIFEST_MAX (256 * 1024)
-#define TEMP_NAME    "kernel" /* one temporary name for all releases: any builder tidies up */
-#define KEEP	     2	      /* cached kernels: the newest and the one before */
+#define SPACE        (200ull << 20) /* the package, the kernel unpacked, a margin */
+#define TEMP_NAME    "kernel"       /* one temporary name for all releases: any builder tidies up */
+#define KEEP         2              /* cached kernels: the newest and the one before */
 
 /* All that any image loads; what these need comes along. */
 static const char *const wanted[] = {
-	"virtio_ring", "virtio", "virtio_mmio", "vsock", "vmw_vsock_virtio_transport_common",
-	"vmw_vsock_virtio_transport", "virtio_blk", "failover", "net_failover", "virtio_net",
-	"virtio_rng", "virtio_balloon", NULL,
+	"virtio_ring",
+	"virtio",
+	"virtio_mmio",
+	"vsock",
+	"vmw_vsock_virtio_transport_common",
+	"vmw_vsock_virtio_transport",
+	"virtio_blk",
+	"failover",
+	"net_failover",
+	"virtio_net",
+	"virtio_rng",
+	"virtio_balloon",
+	NULL,
 };
 
 void kernel_folder(const struct paths *p, char *out, size_t n)
@@ -54,7 +65,8 @@ static char *wanted_text(void)
 	return text;
 }
 
-/* ---- load ------------------------------------------------------------------------------------- */
+/* ---- load -------------------------------------------------------------------------------------
+ */
 
 static int damaged(struct err *e, const char *release, const char *what)
 {
@@ -136,7 +148,8 @@ int kernel_load(const struct paths *p, const char *release, struct kernel *ret, 
 	return load_manifest(dir, m, ret, e);
 }
 
-/* ---- make ------------------------------------------------------------------------------------- */
+/* ---- make -------------------------------------------------------------------------------------
+ */
 
 static struct json_object *file_json(const char *sha, size_t size)
 {
@@ -147,8 +160,8 @@ static struct json_object *file_json(const char *sha, size_t size)
 	return o;
 }
 
-static int put_vmlinux(struct job *j, const char *tmp, const struct blob *z, struct json_object *m,
-	struct err *e)
+static int put_vmlinux(
+	struct job *j, const char *tmp, const struct blob *z, struct json_object *m, struct err *e)
 {
 	autofree uint8_t *elf = NULL;
 	char sum[HASH_HEX];
@@ -196,8 +209,8 @@ static int put_modules(struct job *j, const char *tmp, const struct modules *mod
 	return r < 0 ? r : path_fsync(dir, e);
 }
 
-static int put_all(struct job *j, const char *tmp, const struct package *p, const struct extract *ex,
-	struct err *e)
+static int put_all(struct job *j, const char *tmp, const struct package *p,
+	const struct extract *ex, struct err *e)
 {
 	autofree char *made_for = wanted_text();
 	autojson struct json_object *m = json_object_new_object();
@@ -242,7 +255,9 @@ static int make(struct job *j, struct package *p, struct err *e)
 	int r;
 
 	kernel_folder(j->paths, folder, sizeof(folder));
-	r = publish_temp(folder, TEMP_NAME, tmp, e);
+	r = publish_space(folder, SPACE, e);
+	if (!r)
+		r = publish_temp(folder, TEMP_NAME, tmp, e);
 	if (r < 0)
 		return r;
 	r = fill(j, tmp, p, e);
@@ -253,7 +268,8 @@ static int make(struct job *j, struct package *p, struct err *e)
 	return r;
 }
 
-/* ---- choose ----------------------------------------------------------------------------------- */
+/* ---- choose -----------------------------------------------------------------------------------
+ */
 
 static int is_release(const struct dirent *en)
 {
@@ -322,8 +338,7 @@ int kernel_get(struct job *j, struct kernel *ret, struct err *e)
 			prune(folder, pkg.release);
 	}
 	/* Offline: what is here will do, unless a package was asked for by name. */
-	if (only_unreachable(r) && !getenv(PACKAGE_ENV) &&
-		any_cached(j->paths, folder, ret) == 0)
+	if (only_unreachable(r) && !getenv(PACKAGE_ENV) && any_cached(j->paths, folder, ret) == 0)
 		return 0;
 	return r;
 }

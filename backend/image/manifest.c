@@ -8,7 +8,7 @@
 #include "backend/base/file.h"
 #include "backend/base/jsonx.h"
 
-#define FORMAT	     1
+#define FORMAT       1
 #define MANIFEST_MAX 65536
 
 char *manifest_text(const struct image *im, uint64_t kernel_bytes, uint64_t initrd_bytes)

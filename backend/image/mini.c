@@ -58,8 +58,8 @@ static const struct {
 			"alias ll='ls -l'\n"},
 };
 
-/* Loaded by the agent before anything else: the way to the host. Each costs about 10 ms emulated, so
- * drivers of devices that a guest may not have come after. */
+/* Loaded by the agent before anything else: the way to the host. Each costs about 10 ms emulated,
+ * so drivers of devices that a guest may not have come after. */
 static const char *const boot_modules[] = {"virtio_mmio", "vmw_vsock_virtio_transport", NULL};
 static const char *const late_modules[] = {
 	"virtio_blk", "virtio_net", "virtio_rng", "virtio_balloon", NULL};
@@ -106,7 +106,8 @@ static int load_agent(struct mini *m, struct err *e)
 	if (!r)
 		r = file_read(path, MINI_PROGRAM_MAX, &m->agent, &m->agent_len, e);
 	if (!r && !is_static(m->agent, m->agent_len))
-		r = err_set(e, ENOEXEC, "'%s' is no static x86-64 program: install vmdeck again", path);
+		r = err_set(
+			e, ENOEXEC, "'%s' is no static x86-64 program: install vmdeck again", path);
 	return r;
 }
 
@@ -187,8 +188,8 @@ static void add_dirs_of(struct cpio *c, const char *path, struct buf *seen)
 	}
 }
 
-static void add_module_files(struct cpio *c, struct kernel *k, const struct buf *dep,
-	const struct buf *alias)
+static void add_module_files(
+	struct cpio *c, struct kernel *k, const struct buf *dep, const struct buf *alias)
 {
 	autofree char *root = xasprintf("lib/modules/%s", k->release);
 	autofree char *dep_path = xasprintf("%s/modules.dep", root);
@@ -218,8 +219,8 @@ static int put_list(struct kernel *k, const char *const *names, const struct buf
 	int r = modules_order(&k->modules, names, order, &n, e);
 
 	for (size_t i = 0; i < n && !r; i++) {
-		autofree char *line = xasprintf(
-			"/lib/modules/%s/%s\n", k->release, k->modules.v[order[i]].path);
+		autofree char *line =
+			xasprintf("/lib/modules/%s/%s\n", k->release, k->modules.v[order[i]].path);
 
 		if (!skip || !memmem(buf_peek(skip), skip->len, line, strlen(line)))
 			r = buf_append(out, line, strlen(line));

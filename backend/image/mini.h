@@ -1,4 +1,5 @@
-/* The image mini: an initramfs of busybox, the agent as /init, and the modules that reach the host. */
+/* The image mini: an initramfs of busybox, the agent as /init, and the modules that reach the host.
+ */
 #ifndef VMDECK_IMAGE_MINI_H
 #define VMDECK_IMAGE_MINI_H
 

@@ -170,8 +170,8 @@ int modules_order(struct modules *m, const char *const *wanted, size_t order[MOD
 		int r = visit(&w, *wanted);
 
 		if (r < 0)
-			return err_set(e, -r, "kernel module '%s' cannot be loaded in any order",
-				*wanted);
+			return err_set(
+				e, -r, "kernel module '%s' cannot be loaded in any order", *wanted);
 	}
 	*ret_n = w.n;
 	return 0;

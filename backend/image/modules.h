@@ -1,4 +1,5 @@
-/* Kernel modules: what they need (from their .modinfo, as depmod does), and the order to load them. */
+/* Kernel modules: what they need (from their .modinfo, as depmod does), and the order to load them.
+ */
 #ifndef VMDECK_IMAGE_MODULES_H
 #define VMDECK_IMAGE_MODULES_H
 
@@ -7,14 +8,14 @@
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
 
-#define MODULES_MAX	 128
-#define MODULE_NAME_MAX	 64
+#define MODULES_MAX      128
+#define MODULE_NAME_MAX  64
 #define MODULE_BYTES_MAX (32u * 1024 * 1024)
 
 struct module {
 	char name[MODULE_NAME_MAX]; /* with '_' for '-', as the kernel calls it */
-	char path[256];		    /* below lib/modules/RELEASE: "kernel/net/vmw_vsock/vsock.ko" */
-	uint8_t *data;		    /* owned */
+	char path[256];             /* below lib/modules/RELEASE: "kernel/net/vmw_vsock/vsock.ko" */
+	uint8_t *data;              /* owned */
 	size_t len;
 };
 
@@ -26,17 +27,18 @@ struct modules {
 /* Frees the data; accepts NULL and zeroed. */
 void modules_fini(struct modules *m);
 
-/* The kernel's name of a module file or name: folder and ".ko" off, '-' is '_'. -EINVAL: no module file
- * name or too long. */
+/* The kernel's name of a module file or name: folder and ".ko" off, '-' is '_'. -EINVAL: no module
+ * file name or too long. */
 int modules_name(const char *file, char out[MODULE_NAME_MAX]);
 /* NULL when it is not there. */
 struct module *modules_find(struct modules *m, const char *name);
 /* Adds an empty one of len bytes to be filled. path: hostile; letters, digits and "_-+./" only, no
  * "..". */
-int modules_add(struct modules *m, const char *path, size_t len, struct module **ret, struct err *e);
+int modules_add(
+	struct modules *m, const char *path, size_t len, struct module **ret, struct err *e);
 
-/* The next value of key in the .modinfo section (NUL-ended, in m->data) after prev (NULL: the first), or
- * NULL. Hostile bytes. */
+/* The next value of key in the .modinfo section (NUL-ended, in m->data) after prev (NULL: the
+ * first), or NULL. Hostile bytes. */
 const char *modules_info(const struct module *m, const char *key, const char *prev);
 
 /* Calls fn for each module that m says it needs; stops at the first value that isn't 0. */

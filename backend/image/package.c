@@ -50,8 +50,7 @@ static int set_name(struct package *p, const char *name, struct err *e)
 
 static int find_file(struct job *j, const char *path, struct package *p, struct err *e)
 {
-	const char *const argv[] = {
-		"dpkg-deb", "--field", p->file, "Package", "Version", NULL};
+	const char *const argv[] = {"dpkg-deb", "--field", p->file, "Package", "Version", NULL};
 	autofree char *control = NULL;
 	char name[256];
 	struct stat st;
@@ -83,11 +82,13 @@ static int show(struct job *j, const char *name, char **ret, struct err *e)
 
 	if (r == -ENOENT)
 		return err_set(e, ENOENT,
-			"apt-cache was not found: vmdeck takes its guests' kernel from Debian's package "
+			"apt-cache was not found: vmdeck takes its guests' kernel from Debian's "
+			"package "
 			"%s; set " PACKAGE_ENV " to its .deb",
 			PACKAGE_META);
 	if (r == -EIO) /* the one way it fails: it does not know the package */
-		return err_set(e, ENOENT, "apt's lists do not know package '%s': %s", name, NEXT_STEP);
+		return err_set(
+			e, ENOENT, "apt's lists do not know package '%s': %s", name, NEXT_STEP);
 	return r;
 }
 
@@ -122,7 +123,8 @@ int package_find(struct job *j, struct package *ret, struct err *e)
 	if (r < 0)
 		return r;
 	if (newest_name(meta, name, sizeof(name)) < 0)
-		return err_set(e, ENOENT, "package %s depends on no kernel: " NEXT_STEP, PACKAGE_META);
+		return err_set(
+			e, ENOENT, "package %s depends on no kernel: " NEXT_STEP, PACKAGE_META);
 	r = show(j, name, &control, e);
 	if (!r)
 		r = set_name(ret, name, e);
@@ -137,7 +139,8 @@ int package_find(struct job *j, struct package *ret, struct err *e)
 	return r;
 }
 
-/* ---- download --------------------------------------------------------------------------------- */
+/* ---- download ---------------------------------------------------------------------------------
+ */
 
 struct download {
 	struct job *job;
@@ -198,7 +201,8 @@ int package_fetch(struct job *j, struct package *p, const char *dir, struct err 
 	return job_report(j, "download", p->size, p->size, e);
 }
 
-/* ---- extract ---------------------------------------------------------------------------------- */
+/* ---- extract ----------------------------------------------------------------------------------
+ */
 
 struct reading {
 	struct job *job;
@@ -212,7 +216,9 @@ static int on_tar(void *user, const uint8_t *p, size_t n, struct err *e)
 	int r = tar_feed(&rd->tar, p, n, e);
 
 	rd->done += n;
-	return r < 0 ? r : job_report(rd->job, "extract", min_of(rd->done, rd->total - 1), rd->total, e);
+	return r < 0 ? r
+		     : job_report(
+			       rd->job, "extract", min_of(rd->done, rd->total - 1), rd->total, e);
 }
 
 /* Installed-Size is KiB and only near the stream's length: good enough for a bar. */

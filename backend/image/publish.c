@@ -8,9 +8,11 @@
 #include <sys/stat.h>
 
 #include "backend/base/file.h"
+#include "backend/base/str.h"
 
+#define NEXT_STEP   "free some or set VMDECK_HOME to another filesystem"
 #define TEMP_MARK   ".tmp-" /* as dir_temp_beside names them */
-#define TEMP_RANDOM 6	    /* characters that mkdtemp fills in */
+#define TEMP_RANDOM 6       /* characters that mkdtemp fills in */
 
 static int too_long(const char *parent, const char *name, struct err *e)
 {
@@ -20,6 +22,19 @@ static int too_long(const char *parent, const char *name, struct err *e)
 void publish_lock_path(const char *parent, const char *name, char out[PUBLISH_PATH_MAX])
 {
 	snprintf(out, PUBLISH_PATH_MAX, "%s/.%s.lock", parent, name);
+}
+
+int publish_space(const char *parent, uint64_t need, struct err *e)
+{
+	char need_text[32], have_text[32];
+	uint64_t have;
+	int r = fs_free_bytes(parent, &have, e);
+
+	if (r < 0 || have >= need)
+		return r;
+	return err_set(e, ENOSPC, "no space left for '%s': %s needed, %s free; " NEXT_STEP, parent,
+		str_bytes(need_text, sizeof(need_text), need),
+		str_bytes(have_text, sizeof(have_text), have));
 }
 
 int publish_temp(const char *parent, const char *name, char out[PUBLISH_PATH_MAX], struct err *e)
@@ -39,7 +54,8 @@ static bool is_temp(const char *entry, const char *name)
 	if (entry[0] != '.' || n < 1 + tail ||
 		strncmp(entry + n - tail, TEMP_MARK, strlen(TEMP_MARK)) != 0)
 		return false;
-	return !name || (strlen(name) == n - tail - 1 && strncmp(entry + 1, name, n - tail - 1) == 0);
+	return !name ||
+	       (strlen(name) == n - tail - 1 && strncmp(entry + 1, name, n - tail - 1) == 0);
 }
 
 void publish_clean(const char *parent, const char *name)
@@ -86,7 +102,7 @@ int publish_file(const char *dir, const char *name, const void *data, size_t len
 		r = -errno;
 	if (r < 0)
 		return err_set(e, -r, "cannot write '%s': %s%s", path, strerror(-r),
-			r == -ENOSPC ? "; free some or set VMDECK_HOME to another filesystem" : "");
+			r == -ENOSPC || r == -EDQUOT ? "; " NEXT_STEP : "");
 	return 0;
 }
 
@@ -96,7 +112,8 @@ static int swap(const char *tmp, const char *path, struct err *e)
 		return 0;
 	if (errno == EINVAL || errno == ENOSYS || errno == EXDEV)
 		return err_set(e, EOPNOTSUPP,
-			"the filesystem of '%s' cannot exchange two folders: set VMDECK_HOME to a local "
+			"the filesystem of '%s' cannot exchange two folders: set VMDECK_HOME to a "
+			"local "
 			"one such as ext4, xfs, btrfs or tmpfs",
 			path);
 	return err_errno(e, "cannot exchange '%s' and '%s'", tmp, path);

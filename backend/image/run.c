@@ -10,12 +10,13 @@
 
 #include "backend/base/proc.h"
 
-#define CHUNK	   65536
+#define CHUNK      65536
 #define COMPLAINTS 4096
 
-/* Theory of operation: a loop of its own watches the process, its two pipes, its folder and the job's
- * signals, and ends when the process and both pipes have. The first thing that goes wrong fills err
- * and kills the process group (apt has children of its own); its exit then ends the loop. */
+/* Theory of operation: a loop of its own watches the process, its two pipes, its folder and the
+ * job's signals, and ends when the process and both pipes have. The first thing that goes wrong
+ * fills err and kills the process group (apt has children of its own); its exit then ends the loop.
+ */
 struct run {
 	struct job *job;
 	const struct run_spec *spec;

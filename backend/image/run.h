@@ -1,5 +1,5 @@
-/* Runs one helper program (apt, dpkg, busybox) to its end for a build: bounded, cancellable, with its
- * complaint as the error. */
+/* Runs one helper program (apt, dpkg, busybox) to its end for a build: bounded, cancellable, with
+ * its complaint as the error. */
 #ifndef VMDECK_IMAGE_RUN_H
 #define VMDECK_IMAGE_RUN_H
 
@@ -10,7 +10,7 @@
 
 struct run_spec {
 	const char *const *argv; /* argv[0]: name, looked up in $PATH, or an absolute path */
-	const char *cwd;	 /* NULL: ours */
+	const char *cwd;         /* NULL: ours */
 	/* Bytes of its stdout; NULL: thrown away. < 0 with e ends the program. */
 	int (*on_out)(void *user, const uint8_t *p, size_t n, struct err *e);
 	/* A file in cwd grew (inotify). < 0 with e ends the program. NULL: not watched. */

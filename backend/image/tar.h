@@ -10,8 +10,9 @@
 #define TAR_NAME_MAX 1024
 
 struct tar_entry {
-	const char *name; /* as stored, without a leading "./"; hostile: compare it, don't open it */
-	char type;	  /* '0' file, '5' folder, '2' symbolic link, ... */
+	const char
+		*name; /* as stored, without a leading "./"; hostile: compare it, don't open it */
+	char type;     /* '0' file, '5' folder, '2' symbolic link, ... */
 	uint64_t size;
 };
 
@@ -32,7 +33,7 @@ struct tar {
 	enum { TAR_SKIP, TAR_TAKE, TAR_LONG_NAME } into;
 	char name[TAR_NAME_MAX];
 	size_t name_len; /* of a long name read before its entry */
-	bool ended;	 /* the zero block was seen */
+	bool ended;      /* the zero block was seen */
 };
 
 void tar_init(struct tar *t, const struct tar_handler *h);

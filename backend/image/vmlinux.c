@@ -17,10 +17,10 @@ enum {
 	VERSION_WITH_PAYLOAD = 0x208,
 };
 
-#define SECTOR		512
-#define LZ4_BLOCK_MAX	(8u * 1024 * 1024) /* of the legacy frame, uncompressed */
-#define NOTE_PHYS32	18		   /* XEN_ELFNOTE_PHYS32_ENTRY: where PVH begins */
-#define PAYLOAD_SIZE_AT 4		   /* from its end: le32, bytes unpacked */
+#define SECTOR          512
+#define LZ4_BLOCK_MAX   (8u * 1024 * 1024) /* of the legacy frame, uncompressed */
+#define NOTE_PHYS32     18                 /* XEN_ELFNOTE_PHYS32_ENTRY: where PVH begins */
+#define PAYLOAD_SIZE_AT 4                  /* from its end: le32, bytes unpacked */
 
 static const struct {
 	const char *name;
@@ -47,8 +47,8 @@ static int damaged(struct err *e)
 }
 
 /* The compressed payload inside the bzImage. */
-static int find_payload(const uint8_t *z, size_t len, const uint8_t **ret, size_t *ret_len,
-	struct err *e)
+static int find_payload(
+	const uint8_t *z, size_t len, const uint8_t **ret, size_t *ret_len, struct err *e)
 {
 	uint64_t sects, at, n;
 
@@ -152,9 +152,9 @@ static int check_elf(const uint8_t *p, size_t len, struct err *e)
 
 int vmlinux_unpack(const uint8_t *zimage, size_t len, uint8_t **ret, size_t *ret_len, struct err *e)
 {
-	const uint8_t *payload;
+	const uint8_t *payload = NULL;
 	autofree uint8_t *out = NULL;
-	size_t n, want;
+	size_t n = 0, want;
 	int r = find_payload(zimage, len, &payload, &n, e);
 
 	if (!r)

@@ -75,8 +75,9 @@ static void end_output(struct session *s, int r)
 static void end_signal(struct session *s, int sig)
 {
 	s->ret->signal = sig;
-	/* A reader that has stopped reading is no reason to stay: the queue is given up. */
 	end(s, SESSION_SIGNAL);
+	/* A reader that has stopped reading is no reason to stay: the queue is given up. */
+	s->ret->end = SESSION_SIGNAL;
 	ev_break(s->c->loop, EVBREAK_ONE);
 }
 
@@ -174,10 +175,9 @@ static void pump(struct session *s)
 		ev_io_start(s->c->loop, &s->in);
 }
 
-static void remark(struct session *s, const char *text)
+static void remark(const char *text)
 {
 	fprintf(stderr, "\r\n[%s]\r\n", text);
-	(void)s;
 }
 
 /* A command that never answered cannot be interrupted by a key that waits for it, too. */
@@ -202,7 +202,7 @@ static void take_keys(struct session *s, uint8_t *p, size_t n)
 		note_keys(s, p, n);
 	buf_commit(&s->typed, n);
 	if (ev == PREFIX_ASK)
-		remark(s, PREFIX_HELP);
+		remark(PREFIX_HELP);
 	if (ev == PREFIX_DETACH)
 		end(s, SESSION_DETACHED);
 }

@@ -45,7 +45,7 @@ struct deck_vm *model_find_name(const struct model *m, const char *name)
 	return NULL;
 }
 
-const struct deck_image *model_image(const struct model *m, const char *name)
+struct deck_image *model_image(const struct model *m, const char *name)
 {
 	for (int i = 0; i < m->images; i++)
 		if (strcmp(m->image[i].name, name) == 0)
@@ -160,7 +160,7 @@ unsigned model_set_vms(struct model *m, struct json_object *list)
 	for (size_t i = 0; i < n; i++)
 		changed |= merge_vm(m, json_object_array_get_idx(list, i));
 	for (int i = m->count - 1; i >= 0; i--)
-		if (m->vm[i]->gone && m->vm[i]->state != DECK_FAILED)
+		if (m->vm[i]->gone && !m->vm[i]->kept)
 			changed |= model_drop(m, m->vm[i]->id);
 	model_sort(m);
 	m->loaded = true;

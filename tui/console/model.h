@@ -38,6 +38,7 @@ struct deck_vm {
 	double boot_ms;				   /* 0: not known */
 	struct deck_wait wait;
 	bool agent; /* connected */
+	bool tty;   /* main process on a terminal */
 	uint64_t out_first, out_end;
 	char generation[40];
 	int64_t mem_used, mem_total; /* bytes, as the guest says; 0: not known */
@@ -47,6 +48,7 @@ struct deck_vm {
 	/* The daemon has it no more; the row stays for its pane (a boot that failed) until it is
 	 * dismissed. */
 	bool gone;
+	bool kept; /* gone by a failed boot: lists don't take the row away */
 };
 
 struct deck_image {
@@ -99,7 +101,7 @@ unsigned model_drop(struct model *m, const char *id);
 
 struct deck_vm *model_find(const struct model *m, const char *id);
 struct deck_vm *model_find_name(const struct model *m, const char *name);
-const struct deck_image *model_image(const struct model *m, const char *name);
+struct deck_image *model_image(const struct model *m, const char *name);
 /* VMs in this state (gone ones are not counted). */
 int model_count(const struct model *m, enum deck_state state);
 bool deck_vm_alive(const struct deck_vm *vm);

@@ -68,7 +68,7 @@ static void on_boot_failed(struct deck_vm *vm, const struct event *ev)
 
 	vm->state = DECK_FAILED;
 	vm->since_ns = ev->wall_ns;
-	vm->gone = true;
+	vm->gone = vm->kept = true;
 	vm->agent = false;
 	memset(&vm->wait, 0, sizeof(vm->wait));
 	str_safe(vm->reason, sizeof(vm->reason), reason ? reason : "the boot failed");
@@ -166,7 +166,7 @@ static unsigned image_event(struct model *m, const char *name, const struct even
 	struct model_todo *todo)
 {
 	const char *image = jsonx_str(ev->fields, "image"), *step = jsonx_str(ev->fields, "step");
-	struct deck_image *im = image ? (struct deck_image *)model_image(m, image) : NULL;
+	struct deck_image *im = image ? model_image(m, image) : NULL;
 	int64_t done = jsonx_int(ev->fields, "done", 0), total = jsonx_int(ev->fields, "total", 0);
 
 	if (!im || strcmp(name, "asset.build.step") != 0) {

@@ -97,7 +97,8 @@ bool deck_vm_decode(struct deck_vm *vm, struct json_object *o)
 	vm->exited = part != NULL;
 	take_str(part, "how", vm->exit_how, sizeof(vm->exit_how));
 	vm->exit_value = jsonx_int(part, "value", 0);
-	vm->gone = false;
+	vm->tty = jsonx_bool(o, "tty", true);
+	vm->gone = vm->kept = false;
 	return true;
 }
 

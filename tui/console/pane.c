@@ -160,24 +160,9 @@ static void pane_say(struct pane *p, const char *s)
 	vterm_input_write(p->vt, s, strlen(s));
 }
 
-void pane_feed_lines(struct pane *p, const void *bytes, size_t n, bool err)
+void pane_set_lines(struct pane *p, bool on)
 {
-	const char *s = bytes, *end = s + n;
-
-	if (err)
-		pane_say(p, PANE_SGR_STDERR);
-	while (s < end) {
-		const char *nl = memchr(s, '\n', (size_t)(end - s));
-		const char *stop = nl ? nl : end;
-
-		vterm_input_write(p->vt, s, (size_t)(stop - s));
-		if (nl)
-			pane_say(p, "\r\n");
-		s = nl ? nl + 1 : end;
-	}
-	if (err)
-		pane_say(p, PANE_SGR_PLAIN);
-	vterm_screen_flush_damage(p->screen);
+	pane_say(p, on ? "\x1b[20h" : "\x1b[20l");
 }
 
 int pane_rule(struct pane *p, const char *text)

@@ -29,10 +29,13 @@ void pane_set_keys(struct pane *p, bool on);
 void pane_resize(struct pane *p, int rows, int cols);
 void pane_size(const struct pane *p, int *rows, int *cols);
 
-/* Guest bytes. lines: "\n" also returns to the first column (output that no terminal has passed).
- * err: shown as standard error. */
+/* Guest bytes. */
 void pane_feed(struct pane *p, const void *bytes, size_t n);
-void pane_feed_lines(struct pane *p, const void *bytes, size_t n, bool err);
+/* Whether "\n" also returns to the first column: for output that no terminal has passed. */
+void pane_set_lines(struct pane *p, bool on);
+/* Put before and behind bytes that are shown as standard error. */
+#define PANE_SGR_STDERR "\x1b[18m"
+#define PANE_SGR_PLAIN "\x1b[10m"
 /* A ruled line of ours above the line the cursor is in. Left out while a full-screen program
  * runs: then -EBUSY. */
 int pane_rule(struct pane *p, const char *text);

@@ -26,9 +26,7 @@ struct pane {
  * drawing finds their role whatever the theme is. */
 #define PANE_FONT_STDERR 8
 #define PANE_FONT_RULE 9
-#define PANE_SGR_STDERR "\x1b[18m"
 #define PANE_SGR_RULE "\x1b[0;19m"
-#define PANE_SGR_PLAIN "\x1b[10m"
 #define PANE_RULE_INDENT 3
 /* Ends an escape sequence that the guest left half written. */
 #define PANE_CANCEL "\x18"

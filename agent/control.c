@@ -1,0 +1,190 @@
+#include "agent/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/agent.h"
+#include "agent/util.h"
+#include "agent/vitals.h"
+
+#define VITALS_MS_MIN 50
+/* The biggest answer to a frame: HELLO_ACK. */
+#define ANSWER_MAX 256
+
+static void on_vitals(void *user)
+{
+	struct control *c = user;
+	struct wire_vitals v;
+	char why[VITALS_WHY_MAX];
+	const size_t n = WIRE_HEADER + sizeof(v) + sizeof(why);
+
+	/* A host that does not read gets the next ones. */
+	if (conn_room(&c->link.conn) >= n + ANSWER_MAX) {
+		vitals_read(c->agent, &v, why, sizeof(why));
+		conn_queue(&c->link.conn, wire_put_vitals(conn_reserve(&c->link.conn, n), n, &v));
+	}
+	timer_start(c->link.loop, &c->vitals, c->vitals_ms, on_vitals, c);
+	link_flush(&c->link);
+}
+
+static void vitals_every(struct control *c, uint32_t ms)
+{
+	timer_stop(&c->vitals);
+	c->vitals_ms = ms && ms < VITALS_MS_MIN ? VITALS_MS_MIN : ms;
+	/* The first ones at once: they are what a person looks at after a restore. */
+	if (ms)
+		timer_start(c->link.loop, &c->vitals, 0, on_vitals, c);
+}
+
+static void on_up(void *user)
+{
+	struct control *c = user;
+	const struct identity *id = &c->agent->id;
+	struct wire_ready m = {
+		.version = WIRE_VERSION,
+		.uptime_ns = boot_ns(),
+		.agent = {.s = AGENT_VERSION, .len = sizeof(AGENT_VERSION) - 1},
+	};
+
+	memcpy(m.boot, id->boot, WIRE_ID);
+	memcpy(m.generation, id->generation, WIRE_ID);
+	conn_queue(&c->link.conn,
+		wire_put_ready(conn_reserve(&c->link.conn, ANSWER_MAX), ANSWER_MAX, &m));
+	link_flush(&c->link);
+}
+
+static int on_hello(struct control *c, const struct wire_frame *f)
+{
+	struct agent *a = c->agent;
+	uint64_t came_ns = mono_ns();
+	struct wire_hello_ack ack;
+	struct wire_hello h;
+	int r = wire_get_hello(f, &h);
+
+	if (r == -EPROTONOSUPPORT)
+		say_error("the host speaks version %u of the protocol, this agent %d: rebuild the image",
+			h.version, WIRE_VERSION);
+	if (r < 0)
+		return r;
+	hello_apply(a, &h, came_ns, &ack);
+	conn_queue(&c->link.conn,
+		wire_put_hello_ack(conn_reserve(&c->link.conn, ANSWER_MAX), ANSWER_MAX, &ack));
+	r = conn_flush(&c->link.conn);
+	if (r < 0)
+		return r;
+	link_proved(&c->link);
+	a->serving = true;
+	main_start(&a->main, &h);
+	execs_serve(&a->execs);
+	output_dial(&a->output);
+	vitals_every(c, h.vitals_ms);
+	return 0;
+}
+
+static int on_ping(struct control *c, const struct wire_frame *f)
+{
+	uint64_t nonce;
+	int r = wire_get_u64(f, &nonce);
+
+	if (r < 0)
+		return r;
+	conn_queue(&c->link.conn, wire_put_pong(conn_reserve(&c->link.conn, ANSWER_MAX), ANSWER_MAX,
+					  nonce, boot_ns(), execs_running(&c->agent->execs)));
+	return 0;
+}
+
+static int on_poweroff(struct control *c, const struct wire_frame *f)
+{
+	uint8_t what;
+	uint32_t grace;
+	int r = wire_get_poweroff(f, &what, &grace);
+
+	if (!r)
+		power_begin(&c->agent->power, POWER_ASKED, 0, grace);
+	return r;
+}
+
+static int on_frame(void *user, const struct wire_frame *f)
+{
+	struct control *c = user;
+	uint32_t ms;
+	int r;
+
+	if (f->type == WIRE_HELLO)
+		return on_hello(c, f);
+	if (!c->agent->serving)
+		return -EPROTO;
+	switch (f->type) {
+	case WIRE_PING:
+		return on_ping(c, f);
+	case WIRE_POWEROFF:
+		return on_poweroff(c, f);
+	case WIRE_VITALS_EVERY:
+		r = wire_get_u32(f, &ms);
+		if (!r)
+			vitals_every(c, ms);
+		return r;
+	default:
+		return -EPROTO;
+	}
+}
+
+static int on_room(void *user)
+{
+	struct control *c = user;
+
+	return conn_flush(&c->link.conn);
+}
+
+static void on_lost(void *user)
+{
+	struct control *c = user;
+
+	timer_stop(&c->vitals);
+	/* Until the next HELLO it is not known whose guest this is. */
+	c->agent->serving = false;
+}
+
+static const struct link_ops control_ops = {
+	.name = "control",
+	.on_up = on_up,
+	.on_frame = on_frame,
+	.on_room = on_room,
+	.on_lost = on_lost,
+	.reserve = ANSWER_MAX,
+};
+
+void control_init(struct control *c, struct agent *a)
+{
+	c->agent = a;
+	conn_init(&c->link.conn, &a->loop, c->in, c->out, sizeof(c->out));
+	link_init(&c->link, &control_ops, &a->transport, WIRE_PORT_CONTROL, c);
+}
+
+void control_start(struct control *c)
+{
+	link_start(&c->link);
+}
+
+void control_bye(struct control *c, uint8_t reason, int32_t status)
+{
+	const size_t n = ANSWER_MAX;
+	uint8_t *p = conn_reserve(&c->link.conn, n);
+
+	if (c->link.state != LINK_UP || !p)
+		return;
+	conn_queue(&c->link.conn, wire_put_exit(p, n, WIRE_BYE, reason, status));
+	link_flush(&c->link);
+}
+
+void control_close(struct control *c, uint32_t ms)
+{
+	const struct linger on = {.l_onoff = 1, .l_linger = (int)(ms + 999) / 1000};
+
+	/* Vsock's close with linger waits until the host has taken everything. */
+	if (c->link.state == LINK_UP)
+		setsockopt(c->link.conn.fd, SOL_SOCKET, SO_LINGER, &on, sizeof(on));
+	timer_stop(&c->vitals);
+	link_stop(&c->link);
+}
