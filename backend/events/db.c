@@ -1,13 +1,12 @@
 /* The event log's database: schema, rows, reserved numbers, damage. */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "backend/base/jsonx.h"
 #include "backend/events/events_impl.h"
 
 #define SCHEMA_VERSION 1
-#define BUSY_MS	       2000 /* somebody looks into the file with another program */
+#define BUSY_MS        2000 /* somebody looks into the file with another program */
 #define PRUNE_SLACK    1024 /* rows above keep before the oldest go */
 #define PRUNE_MAX      4096 /* rows that go with one transaction */
 
@@ -31,7 +30,6 @@ static int errno_of(sqlite3 *c)
 	switch (sqlite3_errcode(c)) {
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-	case SQLITE_ERROR: /* a statement does not fit the tables: not ours */
 		return EBADMSG;
 	case SQLITE_FULL:
 		return ENOSPC;
@@ -78,8 +76,8 @@ static int64_t number_of(struct edb *db, const char *sql, int64_t none, bool *ok
 static int prepare(struct edb *db, const char *sql, sqlite3_stmt **ret, struct err *e)
 {
 	return sqlite3_prepare_v3(db->c, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK
-		? 0
-		: edb_error(db->c, "use its tables", e);
+		       ? 0
+		       : edb_error(db->c, "use its tables", e);
 }
 
 static int check_schema_version(struct edb *db, const char *path, struct err *e)
@@ -96,16 +94,15 @@ static int check_schema_version(struct edb *db, const char *path, struct err *e)
 	return 0;
 }
 
-int edb_open(struct edb *db, const char *path, struct err *e)
+static int open_tables(struct edb *db, const char *path, struct err *e)
 {
 	bool ok = true;
 	int r;
 
-	memset(db, 0, sizeof(*db));
 	r = sqlite3_open_v2(path, &db->c, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
 	if (r != SQLITE_OK)
-		return err_set(e, errno_of(db->c) == EBADMSG ? EIO : errno_of(db->c),
-			"cannot open event log '%s': %s", path, sqlite3_errmsg(db->c));
+		return err_set(e, errno_of(db->c), "cannot open event log '%s': %s", path,
+			sqlite3_errmsg(db->c));
 	sqlite3_busy_timeout(db->c, BUSY_MS);
 	r = check_schema_version(db, path, e);
 	if (!r)
@@ -124,6 +121,18 @@ int edb_open(struct edb *db, const char *path, struct err *e)
 		return r;
 	db->rows = number_of(db, "SELECT count(*) FROM event", 0, &ok);
 	return ok ? 0 : edb_error(db->c, "count its rows", e);
+}
+
+int edb_open(struct edb *db, const char *path, struct err *e)
+{
+	int r;
+
+	memset(db, 0, sizeof(*db));
+	r = open_tables(db, path, e);
+	/* A statement that does not fit the tables: they are not ours. */
+	if (r == -EIO && sqlite3_errcode(db->c) == SQLITE_ERROR)
+		return err_set(e, EBADMSG, "%s", sqlite3_errmsg(db->c));
+	return r;
 }
 
 void edb_fini(struct edb *db)
@@ -220,7 +229,8 @@ int edb_write(struct edb *db, struct entry *const *rows, size_t n, int64_t keep,
 int edb_set_aside(const char *path, const char *why, char **ret_fields, struct err *e)
 {
 	static const char *const tails[] = {"", "-wal", "-shm"};
-	autofree char *aside = xasprintf("%s.broken-%lld", path, (long long)time(NULL));
+	autofree char *aside =
+		xasprintf("%s.broken-%llu", path, (unsigned long long)wall_ns() / 1000000);
 	autojson struct json_object *o = NULL;
 
 	for (size_t i = 0; i < countof(tails); i++) {

@@ -14,17 +14,17 @@
 
 #include "backend/base/err.h"
 
-#define EVENTS_RING 4096
-#define EVENTS_KEEP 200000	  /* rows kept on disk; the oldest go */
-#define EVENTS_FIELDS_MAX 8192	  /* bytes; a larger object becomes {"cut": bytes} */
+#define EVENTS_RING       4096
+#define EVENTS_KEEP       200000  /* rows kept on disk; the oldest go */
+#define EVENTS_FIELDS_MAX 8192    /* bytes; a larger object becomes {"cut": bytes} */
 #define EVENTS_LIST_BYTES 2097152 /* fields in one answer of events_list */
 
 struct event {
 	uint64_t seq; /* 1.., growing across daemon restarts */
 	uint64_t mono_ns, wall_ns;
 	const char *vm, *vm_name; /* "" when it is about no VM */
-	const char *name;	  /* "vmm.spawn" */
-	const char *fields;	  /* JSON object text */
+	const char *name;         /* "vmm.spawn" */
+	const char *fields;       /* JSON object text */
 };
 
 struct events;
@@ -34,8 +34,8 @@ typedef void events_sink(void *user, const struct event *ev);
  * not add one. A damaged database is set aside as <db_path>.broken-<time> and a new one begun, now
  * or whenever the damage is met; the event events.broken {file, why} says so, and numbering goes on
  * far above the lost one. -ENOSPC, -EROFS...: the database cannot be written. */
-int events_open(struct events **ret, const char *db_path, events_sink *sink, void *user,
-	struct err *e);
+int events_open(
+	struct events **ret, const char *db_path, events_sink *sink, void *user, struct err *e);
 /* Writes what is queued and closes. NULL is fine. */
 void events_close(struct events *l);
 
@@ -48,14 +48,15 @@ void events_add(struct events *l, const char *vm, const char *vm_name, const cha
 	const char *fields_json);
 uint64_t events_seq(const struct events *l); /* newest */
 
-/* JSON array of events (caller's) with seq > since, of vm (id or name, NULL: all), the newest `limit`
- * of them (fewer when they pass EVENTS_LIST_BYTES), oldest first. Reads memory first, the database
- * where that does not reach. */
+/* JSON array of events (caller's) with seq > since, of vm (id or name, NULL: all), the newest
+ * `limit` of them (fewer when they pass EVENTS_LIST_BYTES), oldest first. Reads memory first, the
+ * database where that does not reach. */
 int events_list(struct events *l, const char *vm, uint64_t since, int limit,
 	struct json_object **ret, struct err *e);
-/* The same, but the oldest `limit` of them: what a subscriber that knows `since` gets next. Empty only
- * when there is none. */
-int events_next(struct events *l, uint64_t since, int limit, struct json_object **ret, struct err *e);
+/* The same, but the oldest `limit` of them: what a subscriber that knows `since` gets next. Empty
+ * only when there is none. */
+int events_next(
+	struct events *l, uint64_t since, int limit, struct json_object **ret, struct err *e);
 struct json_object *event_to_json(const struct event *ev); /* caller's */
 
 #endif

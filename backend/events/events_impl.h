@@ -36,14 +36,14 @@ struct events {
 	pthread_mutex_t lock; /* of all up to the next blank line */
 	pthread_cond_t wake;
 	struct entry *ring[EVENTS_RING]; /* by seq modulo size; changed by the loop's thread only */
-	uint64_t seq;			 /* newest */
-	uint64_t first;			 /* oldest in the ring, seq + 1 when it is empty */
-	uint64_t written;		 /* all up to here are stored or given up */
-	uint64_t in_flight;		 /* newest that the writer is storing now */
-	uint64_t reserved;		 /* newest number that may be used */
-	uint64_t dropped;		 /* rows given up and not told yet */
-	bool failing;			 /* the last write failed */
-	bool damaged;			 /* a reader met damage: the writer sets the file aside */
+	uint64_t seq;                    /* newest */
+	uint64_t first;                  /* oldest in the ring, seq + 1 when it is empty */
+	uint64_t written;                /* all up to here are stored or given up */
+	uint64_t in_flight;              /* newest that the writer is storing now */
+	uint64_t reserved;               /* newest number that may be used */
+	uint64_t dropped;                /* rows given up and not told yet */
+	bool failing;                    /* the last write failed */
+	bool damaged;                    /* a reader met damage: the writer sets the file aside */
 	bool stop;
 	char *aside; /* fields of an events.broken that is not told yet */
 

@@ -53,7 +53,8 @@ static void lost(struct guest *g, const char *why)
 		g->cb.on_lost(g, why);
 }
 
-/* ---- HELLO ------------------------------------------------------------------------------------ */
+/* ---- HELLO ------------------------------------------------------------------------------------
+ */
 
 static int set_strv(struct wire_str *out, uint16_t *ret_n, uint16_t max, const char *const *v)
 {
@@ -111,7 +112,7 @@ static int send_hello(struct guest *g, struct err *e)
 	if (n < 0)
 		return n;
 	c->hello_ns = mono_ns();
-	(void)conn_send(&c->conn, b, (size_t)n); /* -EPIPE: on_end follows */
+	(void)framed_send(&c->conn, b, (size_t)n); /* -EPIPE: on_end follows */
 	explicit_bzero(b, (size_t)n);
 	c->state = CONTROL_WAIT_ACK;
 	set_limit(g, GUEST_STEP_S);
@@ -174,15 +175,16 @@ static int on_ack_frame(struct guest *g, const struct wire_frame *f, struct err 
 		"{\"generation\":\"%s\",\"verdict\":\"%s\",\"ms\":%d,\"rng_us\":%" PRIu32
 		",\"clock_us\":%" PRIu32 ",\"identity_us\":%" PRIu32 ",\"sockets_us\":%" PRIu32
 		",\"total_us\":%" PRIu32 ",\"clock_step_ms\":%" PRId64 ",\"dial\":%u}",
-		id, verdicts[m.verdict], ms_since(c->hello_ns), m.rng_us, m.clock_us,
-		m.identity_us, m.sockets_us, m.total_us, m.clock_step_ns / 1000000, c->dials);
+		id, verdicts[m.verdict], ms_since(c->hello_ns), m.rng_us, m.clock_us, m.identity_us,
+		m.sockets_us, m.total_us, m.clock_step_ns / 1000000, c->dials);
 	guest_log_limited(g, "epoch.ack", fields);
 	if (!g->dead && g->cb.on_ready)
 		g->cb.on_ready(g, &m);
 	return 0;
 }
 
-/* ---- serving ---------------------------------------------------------------------------------- */
+/* ---- serving ----------------------------------------------------------------------------------
+ */
 
 static int on_pong_frame(struct guest *g, const struct wire_frame *f, struct err *e)
 {
@@ -229,7 +231,7 @@ static int on_bye_frame(struct guest *g, const struct wire_frame *f, struct err 
 	return 0;
 }
 
-static int on_frame(struct conn *conn, const struct wire_frame *f, struct err *e)
+static int on_frame(struct framed *conn, const struct wire_frame *f, struct err *e)
 {
 	struct guest *g = container_of(conn, struct guest, control.conn);
 	enum control_state s = g->control.state;
@@ -248,7 +250,7 @@ static int on_frame(struct conn *conn, const struct wire_frame *f, struct err *e
 		wire_type_name(f->type));
 }
 
-static void on_end(struct conn *conn, int r, const struct err *e)
+static void on_end(struct framed *conn, int r, const struct err *e)
 {
 	struct guest *g = container_of(conn, struct guest, control.conn);
 
@@ -257,17 +259,17 @@ static void on_end(struct conn *conn, int r, const struct err *e)
 	lost(g, g->control.bye ? "the guest powers off" : e->msg);
 }
 
-static void on_enter(struct conn *conn)
+static void on_enter(struct framed *conn)
 {
 	guest_enter(container_of(conn, struct guest, control.conn));
 }
 
-static void on_leave(struct conn *conn)
+static void on_leave(struct framed *conn)
 {
 	guest_leave(container_of(conn, struct guest, control.conn));
 }
 
-static const struct conn_ops control_ops = {
+static const struct framed_ops control_ops = {
 	.priority = 1,
 	.queue_max = 2 * (WIRE_HEADER + WIRE_PAYLOAD_MAX),
 	.on_frame = on_frame,
@@ -286,7 +288,7 @@ static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
 	snprintf(why, sizeof(why), "the agent sent no %s within %g s",
 		g->control.state == CONTROL_WAIT_READY ? "READY" : "HELLO_ACK", GUEST_STEP_S);
 	guest_enter(g);
-	conn_close(&g->control.conn);
+	framed_close(&g->control.conn);
 	lost(g, why);
 	guest_leave(g);
 }
@@ -299,7 +301,7 @@ static void on_accept(struct listener *l, int fd)
 	char fields[32];
 
 	guest_enter(g);
-	conn_close(&c->conn);
+	framed_close(&c->conn);
 	if (served)
 		lost(g, "replaced by a newer connection");
 	if (g->dead) {
@@ -308,7 +310,7 @@ static void on_accept(struct listener *l, int fd)
 		c->dials++;
 		c->bye = false;
 		c->state = CONTROL_WAIT_READY;
-		conn_open(&c->conn, g->loop, fd, &control_ops, false);
+		framed_open(&c->conn, g->loop, fd, &control_ops, false);
 		set_limit(g, GUEST_STEP_S);
 		snprintf(fields, sizeof(fields), "{\"dial\":%u}", c->dials);
 		guest_log_limited(g, "agent.dial", fields);
@@ -343,11 +345,12 @@ void control_close(struct guest *g)
 	struct control *c = &g->control;
 
 	listener_close(&c->listener);
-	conn_close(&c->conn);
+	framed_close(&c->conn);
 	lost(g, "");
 }
 
-/* ---- asked for by the owner ------------------------------------------------------------------- */
+/* ---- asked for by the owner -------------------------------------------------------------------
+ */
 
 static int not_connected(struct err *e)
 {
@@ -358,7 +361,7 @@ static int send_control(struct guest *g, const uint8_t *b, int n, struct err *e)
 {
 	if (g->control.state != CONTROL_SERVING)
 		return not_connected(e);
-	switch (conn_send(&g->control.conn, b, (size_t)n)) {
+	switch (framed_send(&g->control.conn, b, (size_t)n)) {
 	case 0:
 		return 0;
 	case -ENOBUFS:

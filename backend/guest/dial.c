@@ -180,7 +180,8 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 		break;
 	case DIAL_NO_OK:
 		r = err_set(&e, ETIMEDOUT,
-			"the VMM took the connection to guest port %" PRIu32 " but sent no OK within "
+			"the VMM took the connection to guest port %" PRIu32
+			" but sent no OK within "
 			"%.3g s: the guest is not up, paused or hung",
 			port, limit);
 		break;

@@ -1,9 +1,9 @@
 /* Dials a port of a guest through its hybrid vsock socket, asynchronously and with retries.
  *
- * The convention (Firecracker; vmm-facts A7): connect to the UNIX socket, write "CONNECT <port>\n" in
- * one write, read "OK <n>\n"; bytes written behind the CONNECT line reach the guest. A refusal (no
- * listener in the guest, reset) is a silent end of file; a guest that is not up, paused or hung is
- * silence, so each try has a limit of its own. */
+ * The convention (Firecracker; vmm-facts A7): connect to the UNIX socket, write "CONNECT <port>\n"
+ * in one write, read "OK <n>\n"; bytes written behind the CONNECT line reach the guest. A refusal
+ * (no listener in the guest, reset) is a silent end of file; a guest that is not up, paused or hung
+ * is silence, so each try has a limit of its own. */
 #ifndef VMDECK_GUEST_DIAL_H
 #define VMDECK_GUEST_DIAL_H
 
@@ -13,23 +13,23 @@
 #include "backend/base/err.h"
 #include "backend/base/path.h"
 
-#define DIAL_TRY_S 2.0	   /* for the OK of one try; silence then begins the next */
-#define DIAL_BACKOFF_S 0.005 /* before the second try, doubled for each further one */
+#define DIAL_TRY_S         2.0   /* for the OK of one try; silence then begins the next */
+#define DIAL_BACKOFF_S     0.005 /* before the second try, doubled for each further one */
 #define DIAL_BACKOFF_MAX_S 0.25
 
 struct dial;
 
 /* Called once, from the loop. r 0: fd (non-blocking) is the caller's, the guest accepted; nothing
- * behind the OK line was read. -ECONNREFUSED: no VMM there, or no listener in the guest; -ETIMEDOUT:
- * the VMM took the connection and said nothing. e tells these apart. */
+ * behind the OK line was read. -ECONNREFUSED: no VMM there, or no listener in the guest;
+ * -ETIMEDOUT: the VMM took the connection and said nothing. e tells these apart. */
 typedef void dial_done(struct dial *d, int r, int fd, const struct err *e);
 
 struct dial_spec {
 	const char *path;
 	uint32_t port;
 	double timeout; /* s, for all tries */
-	/* Bytes sent along in the same write as the CONNECT line of each try: saves a round trip. What
-	 * did not fit begins at dial.rode. Borrowed until done. */
+	/* Bytes sent along in the same write as the CONNECT line of each try: saves a round trip.
+	 * What did not fit begins at dial.rode. Borrowed until done. */
 	const void *ride;
 	size_t ride_len;
 };
@@ -45,7 +45,7 @@ struct dial {
 	void *user;
 	int fd;
 	ev_io io;
-	ev_timer timer;	   /* limit of this try, or the back-off before the next */
+	ev_timer timer;    /* limit of this try, or the back-off before the next */
 	ev_timer deadline; /* of all */
 	bool running;
 	bool waiting; /* between tries */

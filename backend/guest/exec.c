@@ -4,11 +4,12 @@
  *	  ^             |                        |              ^
  *	  +--EOF, 3 s---+   deadline, REFUSED ---+--------------+
  *
- * REQ rides in the same write as the CONNECT line, so the handshake costs two round trips: (CONNECT,
- * REQ) -> (OK, ACK), GO -> STARTED. Up to ACK everything may be done again on a new connection, since
- * nothing runs before GO. From GO on nothing is ever sent twice: a lost connection is the end.
+ * REQ rides in the same write as the CONNECT line, so the handshake costs two round trips:
+ *(CONNECT, REQ) -> (OK, ACK), GO -> STARTED. Up to ACK everything may be done again on a new
+ *connection, since nothing runs before GO. From GO on nothing is ever sent twice: a lost connection
+ *is the end.
  *
- * The client's frames are not read before GO; its hangup is noticed (conn_ops.hangup_ends). */
+ * The client's frames are not read before GO; its hangup is noticed (framed_ops.hangup_ends). */
 #include "backend/guest/exec_impl.h"
 
 #include <errno.h>
@@ -62,7 +63,7 @@ static void stop_guest(struct exec_relay *x)
 {
 	dial_stop(&x->dial);
 	ev_timer_stop(x->loop, &x->timer);
-	conn_close(&x->guest);
+	framed_close(&x->guest);
 }
 
 void exec_done(struct exec_relay *x)
@@ -70,7 +71,7 @@ void exec_done(struct exec_relay *x)
 	if (x->state == EXEC_DONE)
 		return;
 	stop_guest(x);
-	socket_finish(conn_release(&x->client));
+	socket_finish(framed_release(&x->client));
 	exec_enter(x);
 	x->state = EXEC_DONE;
 	x->cb.on_done(x, x->result, &x->err, x->how, x->value, &x->t);
@@ -91,16 +92,16 @@ void exec_end(struct exec_relay *x, int r, const struct err *e)
 	}
 	if (r < 0 && x->state < EXEC_RUN && r != -EREMOTEIO) {
 		n = wire_put_refused(b, sizeof(b), 125, e->msg);
-		(void)conn_queue(&x->client, b, (size_t)n);
+		(void)framed_queue(&x->client, b, (size_t)n);
 	}
 	x->state = EXEC_FLUSH;
 	stop_guest(x);
-	conn_flush(&x->client);
-	if (!conn_queued(&x->client)) {
+	framed_flush(&x->client);
+	if (!framed_queued(&x->client)) {
 		exec_done(x);
 		return;
 	}
-	conn_unhold(&x->client); /* to see its end */
+	framed_unhold(&x->client); /* to see its end */
 }
 
 static void fail(struct exec_relay *x, int code, const char *why)
@@ -111,7 +112,8 @@ static void fail(struct exec_relay *x, int code, const char *why)
 	exec_end(x, -code, &e);
 }
 
-/* ---- handshake -------------------------------------------------------------------------------- */
+/* ---- handshake --------------------------------------------------------------------------------
+ */
 
 static double remaining(const struct exec_relay *x)
 {
@@ -139,9 +141,9 @@ static void on_dialled(struct dial *d, int r, int fd, const struct err *e)
 		exec_leave(x);
 		return;
 	}
-	conn_open(&x->guest, x->loop, fd, &exec_guest_ops, false);
+	framed_open(&x->guest, x->loop, fd, &exec_guest_ops, false);
 	if (d->rode < x->req_len)
-		(void)conn_send(&x->guest, x->req + d->rode, x->req_len - d->rode);
+		(void)framed_send(&x->guest, x->req + d->rode, x->req_len - d->rode);
 	x->state = EXEC_WAIT_ACK;
 	x->requests++;
 	set_timer(x, min_of(EXEC_ACK_S, max_of(remaining(x), 0.001)));
@@ -204,11 +206,11 @@ void exec_acked(struct exec_relay *x)
 {
 	uint8_t b[WIRE_HEADER];
 
-	(void)conn_send(&x->guest, b, (size_t)wire_put_empty(b, sizeof(b), WIRE_GO));
+	(void)framed_send(&x->guest, b, (size_t)wire_put_empty(b, sizeof(b), WIRE_GO));
 	x->t.acked = x->t.go = mono_ns();
 	x->state = EXEC_RUN;
 	ev_timer_stop(x->loop, &x->timer);
-	conn_unhold(&x->client);
+	framed_unhold(&x->client);
 	exec_log(x, "exec.ack", "");
 	exec_log(x, "exec.go", "");
 }
@@ -232,7 +234,8 @@ void exec_refused(struct exec_relay *x, const struct wire_frame *f)
 	exec_end(x, -EREMOTEIO, &e);
 }
 
-/* ---- begin and end ---------------------------------------------------------------------------- */
+/* ---- begin and end ----------------------------------------------------------------------------
+ */
 
 /* Before there is a relay: says it to the client and closes. */
 static void refuse_client(int fd, const struct err *e)
@@ -286,8 +289,8 @@ int exec_relay_start(struct exec_relay **ret, struct ev_loop *loop, const char *
 	x->t.start = mono_ns();
 	x->deadline_ns = x->t.start + (uint64_t)(connect_timeout * 1e9);
 	x->backoff = DIAL_BACKOFF_S;
-	conn_init(&x->guest);
-	conn_open(&x->client, loop, client_fd, &exec_client_ops, true);
+	framed_init(&x->guest);
+	framed_open(&x->client, loop, client_fd, &exec_client_ops, true);
 	ev_init(&x->timer, on_timer);
 	x->timer.data = x;
 	*ret = x;

@@ -39,7 +39,8 @@ int exec_relay_start(struct exec_relay **ret, struct ev_loop *loop, const char *
 	const struct wire_exec_req *req, int client_fd, double connect_timeout,
 	const struct exec_callbacks *cb, void *user, struct err *e);
 void *exec_relay_user(const struct exec_relay *x);
-/* Ends it now (VM removed): the client gets REFUSED 125 with why, or EOF after GO. on_done is called
+/* Ends it now (VM removed): the client gets REFUSED 125 with why, or EOF after GO. on_done is
+ * called
  * (-ECANCELED) before it returns. Not from inside on_log or on_done. */
 void exec_relay_abort(struct exec_relay *x, const char *why);
 

@@ -2,7 +2,7 @@
 #ifndef VMDECK_GUEST_EXEC_IMPL_H
 #define VMDECK_GUEST_EXEC_IMPL_H
 
-#include "backend/guest/conn.h"
+#include "backend/guest/framed.h"
 #include "backend/guest/dial.h"
 #include "backend/guest/exec.h"
 
@@ -24,15 +24,15 @@ struct exec_relay {
 	int busy; /* wakeups under way; the relay is freed when it is 0 and the state EXEC_DONE */
 	char path[SOCKET_PATH_MAX + 1];
 	uint64_t deadline_ns; /* for ACK */
-	uint8_t *req;	      /* encoded, owned */
+	uint8_t *req;         /* encoded, owned */
 	size_t req_len;
 	char id[2 * WIRE_ID + 1];
 	uint8_t flags;
 	struct dial dial;
-	struct conn guest, client;
+	struct framed guest, client;
 	ev_timer timer; /* DIAL: the pause before the next try; WAIT_ACK: its limit */
 	double backoff;
-	int requests; /* sent so far */
+	int requests;    /* sent so far */
 	uint32_t credit; /* stdin bytes the client may send */
 	bool stdin_eof;
 	/* How it ended, from EXEC_FLUSH on. */
@@ -55,13 +55,13 @@ void exec_refused(struct exec_relay *x, const struct wire_frame *f);
 /* The connection to the guest ended, or the agent said nothing, before ACK: once more. */
 void exec_again(struct exec_relay *x, const char *why);
 /* Queues a guest's frame unchanged for the client, or a client's for the guest. */
-int exec_forward(struct conn *to, const struct wire_frame *f);
+int exec_forward(struct framed *to, const struct wire_frame *f);
 /* It is over. EXIT came (r 0), or it failed: before GO the client gets REFUSED 125, after it EOF.
  * What is queued for the client is sent first. */
 void exec_end(struct exec_relay *x, int r, const struct err *e);
 /* Nobody reads any more: done at once. */
 void exec_done(struct exec_relay *x);
 
-extern const struct conn_ops exec_guest_ops, exec_client_ops;
+extern const struct framed_ops exec_guest_ops, exec_client_ops;
 
 #endif

@@ -1,5 +1,5 @@
-/* The frames of a command, both ways. Each is looked at for its type, and forwarded unchanged; a side
- * that has EXEC_QUEUE_HIGH unsent bytes stops the reading of the other. */
+/* The frames of a command, both ways. Each is looked at for its type, and forwarded unchanged; a
+ * side that has EXEC_QUEUE_HIGH unsent bytes stops the reading of the other. */
 #include "backend/guest/exec_impl.h"
 
 #include <errno.h>
@@ -7,36 +7,37 @@
 
 #define SIGNAL_MAX 64
 
-int exec_forward(struct conn *to, const struct wire_frame *f)
+int exec_forward(struct framed *to, const struct wire_frame *f)
 {
 	uint8_t h[WIRE_HEADER];
 
 	wire_header(h, f->type, f->len);
-	if (conn_queue(to, h, sizeof(h)) < 0)
+	if (framed_queue(to, h, sizeof(h)) < 0)
 		return -EPIPE;
-	return conn_queue(to, f->payload, f->len);
+	return framed_queue(to, f->payload, f->len);
 }
 
 /* Whether `to` has so much to do that what is for it must wait. */
-static bool is_full(struct conn *to)
+static bool is_full(struct framed *to)
 {
-	if (conn_queued(to) < EXEC_QUEUE_HIGH)
+	if (framed_queued(to) < EXEC_QUEUE_HIGH)
 		return false;
-	conn_flush(to);
-	return conn_queued(to) >= EXEC_QUEUE_HIGH;
+	framed_flush(to);
+	return framed_queued(to) >= EXEC_QUEUE_HIGH;
 }
 
 /* Sends what the frames of `from` queued for `to`. */
-static void pass_on(struct conn *to, struct conn *from)
+static void pass_on(struct framed *to, struct framed *from)
 {
-	conn_flush(to);
-	if (!conn_queued(to))
-		conn_unhold(from);
+	framed_flush(to);
+	if (!framed_queued(to))
+		framed_unhold(from);
 }
 
-/* ---- guest to client -------------------------------------------------------------------------- */
+/* ---- guest to client --------------------------------------------------------------------------
+ */
 
-static struct exec_relay *of_guest(struct conn *c)
+static struct exec_relay *of_guest(struct framed *c)
 {
 	return container_of(c, struct exec_relay, guest);
 }
@@ -49,7 +50,7 @@ static int on_exit_frame(struct exec_relay *x, const struct wire_frame *f, struc
 		return err_set(e, EPROTO, "the agent sent a malformed EXIT");
 	x->t.exit = mono_ns();
 	(void)exec_forward(&x->client, f);
-	conn_flush(&x->client);
+	framed_flush(&x->client);
 	snprintf(more, sizeof(more), ",\"how\":%d,\"value\":%" PRId32, x->how, x->value);
 	exec_log(x, "exec.exit", more);
 	exec_end(x, 0, NULL);
@@ -72,7 +73,7 @@ static int on_run_frame(struct exec_relay *x, const struct wire_frame *f, struct
 	uint32_t pid;
 
 	if (is_full(&x->client))
-		return CONN_HOLD;
+		return FRAMED_HOLD;
 	switch (f->type) {
 	case WIRE_STDOUT:
 	case WIRE_STDERR:
@@ -97,7 +98,7 @@ static int on_run_frame(struct exec_relay *x, const struct wire_frame *f, struct
 	}
 }
 
-static int guest_frame(struct conn *c, const struct wire_frame *f, struct err *e)
+static int guest_frame(struct framed *c, const struct wire_frame *f, struct err *e)
 {
 	struct exec_relay *x = of_guest(c);
 
@@ -113,17 +114,17 @@ static int guest_frame(struct conn *c, const struct wire_frame *f, struct err *e
 	return 0;
 }
 
-static void guest_batch(struct conn *c)
+static void guest_batch(struct framed *c)
 {
 	pass_on(&of_guest(c)->client, c);
 }
 
-static void guest_drained(struct conn *c)
+static void guest_drained(struct framed *c)
 {
-	conn_unhold(&of_guest(c)->client);
+	framed_unhold(&of_guest(c)->client);
 }
 
-static void guest_end(struct conn *c, int r, const struct err *e)
+static void guest_end(struct framed *c, int r, const struct err *e)
 {
 	struct exec_relay *x = of_guest(c);
 	struct err why = {0};
@@ -140,17 +141,17 @@ static void guest_end(struct conn *c, int r, const struct err *e)
 	}
 }
 
-static void guest_enter_(struct conn *c)
+static void guest_enter_(struct framed *c)
 {
 	exec_enter(of_guest(c));
 }
 
-static void guest_leave_(struct conn *c)
+static void guest_leave_(struct framed *c)
 {
 	exec_leave(of_guest(c));
 }
 
-const struct conn_ops exec_guest_ops = {
+const struct framed_ops exec_guest_ops = {
 	.priority = 1,
 	.queue_max = EXEC_QUEUE_HIGH + WIRE_HEADER + WIRE_PAYLOAD_MAX,
 	.on_frame = guest_frame,
@@ -161,9 +162,10 @@ const struct conn_ops exec_guest_ops = {
 	.leave = guest_leave_,
 };
 
-/* ---- client to guest -------------------------------------------------------------------------- */
+/* ---- client to guest --------------------------------------------------------------------------
+ */
 
-static struct exec_relay *of_client(struct conn *c)
+static struct exec_relay *of_client(struct framed *c)
 {
 	return container_of(c, struct exec_relay, client);
 }
@@ -178,7 +180,8 @@ static int check_stdin(struct exec_relay *x, const struct wire_frame *f, struct 
 		return f->len ? err_set(e, EPROTO, "the client sent a malformed STDIN_EOF") : 0;
 	}
 	if (!f->len || f->len > x->credit)
-		return err_set(e, EPROTO, "the client sent %" PRIu32 " bytes of stdin with credit for %" PRIu32,
+		return err_set(e, EPROTO,
+			"the client sent %" PRIu32 " bytes of stdin with credit for %" PRIu32,
 			f->len, x->credit);
 	x->credit -= f->len;
 	return 0;
@@ -208,7 +211,7 @@ static int check_client(struct exec_relay *x, const struct wire_frame *f, struct
 	}
 }
 
-static int client_frame(struct conn *c, const struct wire_frame *f, struct err *e)
+static int client_frame(struct framed *c, const struct wire_frame *f, struct err *e)
 {
 	struct exec_relay *x = of_client(c);
 	int r;
@@ -216,7 +219,7 @@ static int client_frame(struct conn *c, const struct wire_frame *f, struct err *
 	if (x->state != EXEC_RUN)
 		return 0; /* it is over; the client has not read so far yet */
 	if (is_full(&x->guest))
-		return CONN_HOLD;
+		return FRAMED_HOLD;
 	r = check_client(x, f, e);
 	if (r < 0)
 		return r;
@@ -225,22 +228,22 @@ static int client_frame(struct conn *c, const struct wire_frame *f, struct err *
 	return 0;
 }
 
-static void client_batch(struct conn *c)
+static void client_batch(struct framed *c)
 {
 	pass_on(&of_client(c)->guest, c);
 }
 
-static void client_drained(struct conn *c)
+static void client_drained(struct framed *c)
 {
 	struct exec_relay *x = of_client(c);
 
 	if (x->state == EXEC_FLUSH)
 		exec_done(x);
 	else
-		conn_unhold(&x->guest);
+		framed_unhold(&x->guest);
 }
 
-static void client_end(struct conn *c, int r, const struct err *e)
+static void client_end(struct framed *c, int r, const struct err *e)
 {
 	struct exec_relay *x = of_client(c);
 	struct err why = {0};
@@ -253,17 +256,17 @@ static void client_end(struct conn *c, int r, const struct err *e)
 	exec_done(x);
 }
 
-static void client_enter_(struct conn *c)
+static void client_enter_(struct framed *c)
 {
 	exec_enter(of_client(c));
 }
 
-static void client_leave_(struct conn *c)
+static void client_leave_(struct framed *c)
 {
 	exec_leave(of_client(c));
 }
 
-const struct conn_ops exec_client_ops = {
+const struct framed_ops exec_client_ops = {
 	.priority = 1,
 	.hangup_ends = true,
 	.queue_max = EXEC_QUEUE_HIGH + WIRE_HEADER + WIRE_PAYLOAD_MAX,

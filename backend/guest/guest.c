@@ -7,7 +7,7 @@
 #include "backend/base/str.h"
 
 #define LOG_BURST 40
-#define LOG_RATE 2.0 /* events/s */
+#define LOG_RATE  2.0 /* events/s */
 
 void guest_enter(struct guest *g)
 {
@@ -75,8 +75,8 @@ int guest_open(struct guest **ret, struct ev_loop *loop, const char *vsock_path,
 	g->gate.counted = ev_now(loop);
 	listener_init(&g->control.listener);
 	listener_init(&g->output.listener);
-	conn_init(&g->control.conn);
-	conn_init(&g->output.conn);
+	framed_init(&g->control.conn);
+	framed_init(&g->output.conn);
 	input_init(g);
 	/* Better now than when the guest asks. */
 	r = control_make_hello(g, hello, WIRE_HEADER + WIRE_PAYLOAD_MAX, e);

@@ -18,7 +18,7 @@ struct guest_identity {
 	uint8_t generation[WIRE_ID];
 	const char *hostname;
 	const char *const *argv; /* NULL-ended; NULL: the image's shell */
-	const char *const *env;	 /* NULL-ended "K=V"; NULL: none */
+	const char *const *env;  /* NULL-ended "K=V"; NULL: none */
 	bool tty;
 	uint16_t rows, cols;
 	uint32_t vitals_ms;
@@ -36,7 +36,8 @@ struct guest_callbacks {
 	void (*on_main_exit)(struct guest *g, uint8_t how, int32_t value);
 	/* The guest says it powers off. reason as WIRE_BYE. */
 	void (*on_bye)(struct guest *g, uint8_t reason, int32_t main_status);
-	/* For the event log: agent.dial, epoch.publish, epoch.ack, output.accept, output.gap, ... */
+	/* For the event log: agent.dial, epoch.publish, epoch.ack, output.accept, output.gap, ...
+	 */
 	void (*on_log)(struct guest *g, const char *name, const char *fields_json);
 };
 
@@ -50,7 +51,8 @@ void *guest_user(const struct guest *g);
 
 bool guest_connected(const struct guest *g);
 
-typedef void guest_pong(void *user, int r, uint64_t rtt_ns, uint64_t guest_uptime_ns, uint32_t execs);
+typedef void guest_pong(
+	void *user, int r, uint64_t rtt_ns, uint64_t guest_uptime_ns, uint32_t execs);
 /* Health without a fork: one PING at a time (-EBUSY), answered within timeout s or -ETIMEDOUT. */
 int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, struct err *e);
 
@@ -58,8 +60,8 @@ int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, st
 int guest_poweroff(struct guest *g, bool reboot, uint32_t grace_ms, struct err *e);
 int guest_set_vitals(struct guest *g, uint32_t interval_ms, struct err *e);
 
-/* Bytes for the main process. Returns how many were taken (0: no credit or queue full; on_input_room
- * of the waiter is called when there is room again), or -ENOTCONN. */
+/* Bytes for the main process. Returns how many were taken (0: no credit or queue full;
+ * on_input_room of the waiter is called when there is room again), or -ENOTCONN. */
 ssize_t guest_input(struct guest *g, const void *data, size_t n);
 typedef void guest_input_room(void *user);
 /* Asks for one call when guest_input takes bytes again. cancel: fn NULL with the same user. */

@@ -6,16 +6,16 @@
 #ifndef VMDECK_GUEST_GUEST_IMPL_H
 #define VMDECK_GUEST_GUEST_IMPL_H
 
-#include "backend/guest/conn.h"
+#include "backend/guest/framed.h"
 #include "backend/guest/guest.h"
 #include "backend/guest/listener.h"
 
-#define GUEST_STEP_S 5.0       /* READY, HELLO_ACK, OUT_OPEN: each within this */
+#define GUEST_STEP_S        5.0 /* READY, HELLO_ACK, OUT_OPEN: each within this */
 #define GUEST_STORE_RETRY_S 1.0 /* after the disk refused output */
-#define GUEST_INPUT_MAX 65536
+#define GUEST_INPUT_MAX     65536
 
 enum control_state {
-	CONTROL_NONE,	    /* no connection */
+	CONTROL_NONE,       /* no connection */
 	CONTROL_WAIT_READY, /* accepted */
 	CONTROL_WAIT_ACK,   /* HELLO sent */
 	CONTROL_SERVING,
@@ -31,10 +31,10 @@ struct ping {
 
 struct control {
 	struct listener listener;
-	struct conn conn;
+	struct framed conn;
 	enum control_state state;
-	ev_timer limit;	   /* of the step under way */
-	unsigned dials;	   /* connections so far */
+	ev_timer limit;    /* of the step under way */
+	unsigned dials;    /* connections so far */
 	uint64_t hello_ns; /* monotonic, when HELLO was sent */
 	uint64_t vitals_ns;
 	bool bye;
@@ -44,13 +44,13 @@ struct control {
 
 struct output {
 	struct listener listener;
-	struct conn conn;
+	struct framed conn;
 	struct outlog *log;
-	ev_timer limit; /* OUT_OPEN; then: the next try to store */
-	bool open;	/* OUT_OPEN came: data follows */
-	bool had_data;	/* a gap can only be before the first OUT_DATA */
-	bool refused;	/* the disk refused the frame that is held */
-	bool grew;	/* stored since the last on_output */
+	ev_timer limit;  /* OUT_OPEN; then: the next try to store */
+	bool open;       /* OUT_OPEN came: data follows */
+	bool had_data;   /* a gap can only be before the first OUT_DATA */
+	bool refused;    /* the disk refused the frame that is held */
+	bool grew;       /* stored since the last on_output */
 	bool main_ended; /* on_main_exit was called for the main process under way */
 	bool main_known; /* this connection's OUT_OPEN said that it has ended */
 	unsigned dials;
@@ -91,7 +91,7 @@ struct guest {
 void guest_enter(struct guest *g);
 void guest_leave(struct guest *g);
 /* The frame for the event log; fields: JSON object text. */
-void guest_log(struct guest *g, const char *name, const char *fields) ;
+void guest_log(struct guest *g, const char *name, const char *fields);
 /* The same for events a guest can cause as often as it likes; some are dropped and counted. */
 void guest_log_limited(struct guest *g, const char *name, const char *fields);
 /* guest_log_limited with fields {"conn", "why"}: one broken or ended connection. */
@@ -109,7 +109,8 @@ void input_init(struct guest *g);
 void input_fini(struct guest *g);
 /* The guest takes n further bytes. */
 void input_credit(struct guest *g, uint32_t n);
-/* A new connection: no credit yet. drop: it is another agent; what was typed for the old one goes. */
+/* A new connection: no credit yet. drop: it is another agent; what was typed for the old one goes.
+ */
 void input_reset(struct guest *g, bool drop);
 /* Sends what credit and the connection allow, then wakes those who wait for room. */
 void input_pump(struct guest *g);

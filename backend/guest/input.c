@@ -1,5 +1,5 @@
-/* Input for the main process: a bounded queue, sent within the credit that the guest gives, and those
- * who wait for room in it. */
+/* Input for the main process: a bounded queue, sent within the credit that the guest gives, and
+ * those who wait for room in it. */
 #include "backend/guest/guest_impl.h"
 
 #include <errno.h>
@@ -38,15 +38,15 @@ void input_credit(struct guest *g, uint32_t n)
 static void send_queued(struct guest *g)
 {
 	struct input *in = &g->input;
-	struct conn *c = &g->output.conn;
+	struct framed *c = &g->output.conn;
 	uint8_t b[WIRE_HEADER + WIRE_CHUNK];
 
-	while (in->queue.len && in->credit && g->output.open && !conn_queued(c)) {
+	while (in->queue.len && in->credit && g->output.open && !framed_queued(c)) {
 		size_t n = min_of(min_of(in->queue.len, in->credit), WIRE_CHUNK);
 
 		wire_header(b, WIRE_OUT_INPUT, (uint32_t)n);
 		memcpy(b + WIRE_HEADER, buf_peek(&in->queue), n);
-		if (conn_send(c, b, WIRE_HEADER + n) < 0)
+		if (framed_send(c, b, WIRE_HEADER + n) < 0)
 			return;
 		buf_consume(&in->queue, n);
 		in->credit -= (uint32_t)n;
@@ -116,5 +116,6 @@ void guest_resize(struct guest *g, uint16_t rows, uint16_t cols)
 	if (!g->output.open)
 		return;
 	n = wire_put_size(b, sizeof(b), WIRE_OUT_RESIZE, rows, cols);
-	(void)conn_send(&g->output.conn, b, (size_t)n); /* a guest that reads nothing has no screen */
+	(void)framed_send(
+		&g->output.conn, b, (size_t)n); /* a guest that reads nothing has no screen */
 }

@@ -7,7 +7,7 @@
 #include <sys/un.h>
 
 #define ACCEPTS_PER_WAKEUP 4
-#define NO_FD_PAUSE_S 1.0
+#define NO_FD_PAUSE_S      1.0
 
 void listener_init(struct listener *l)
 {

@@ -9,8 +9,8 @@
 #include "backend/base/path.h"
 
 #define LISTENER_BACKLOG 256 /* a full one would stall a VMM that connects on its own thread */
-#define LISTENER_BURST 16
-#define LISTENER_RATE 5.0 /* accepts/s above the burst */
+#define LISTENER_BURST   16
+#define LISTENER_RATE    5.0 /* accepts/s above the burst */
 
 struct listener;
 /* fd: non-blocking, the callee's. */

@@ -7,9 +7,9 @@
  *	ours = start + (guest's - first)	guest_next = first + (end - start)
  *
  * and the pair is kept in output.json with the stream id, written (by rename) before the first byte
- * of the stream is. A guest that comes back with the same id is asked to go on at guest_next: what we
- * have is not sent again, what we lack is still in its ring. A new id, or a guest that has gone back
- * behind guest_next, begins a new pair at our end.
+ * of the stream is. A guest that comes back with the same id is asked to go on at guest_next: what
+ *we have is not sent again, what we lack is still in its ring. A new id, or a guest that has gone
+ *back behind guest_next, begins a new pair at our end.
  *
  * A gap (the guest's ring began behind guest_next) is a jump in our numbers too: the next segment
  * file is named by its first byte's number, so the hole between two files is the record of the gap
@@ -32,8 +32,8 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 
-#define NAME_LEN (sizeof("output-0123456789abcdef.log") - 1)
-#define META "output.json"
+#define NAME_LEN  (sizeof("output-0123456789abcdef.log") - 1)
+#define META      "output.json"
 #define META_TEMP "output.json.tmp"
 
 struct segment {
@@ -45,8 +45,8 @@ struct outlog {
 	int dir_fd;
 	struct segment segs[OUTLOG_SEGMENTS_MAX + 1]; /* oldest first; one more while rotating */
 	size_t count;
-	int fd;	      /* the newest segment, for writing; -1: not opened yet */
-	int read_fd;  /* the segment read last, or -1 */
+	int fd;      /* the newest segment, for writing; -1: not opened yet */
+	int read_fd; /* the segment read last, or -1 */
 	uint64_t read_start;
 	uint64_t end;
 	uint64_t segment_max, total_max;
@@ -178,13 +178,15 @@ static int save_meta(struct outlog *o, struct err *e)
 	int n;
 
 	hex_encode(id, o->stream, WIRE_ID);
-	n = snprintf(text, sizeof(text), "{\"stream\":\"%s\",\"first\":%" PRIu64 ",\"start\":%" PRIu64
-		"}\n", id, o->first, o->start);
+	n = snprintf(text, sizeof(text),
+		"{\"stream\":\"%s\",\"first\":%" PRIu64 ",\"start\":%" PRIu64 "}\n", id, o->first,
+		o->start);
 	fd = openat(o->dir_fd, META_TEMP, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(e, "cannot create '%s/" META_TEMP "'", o->dir);
 	errno = ENOSPC; /* what a short write means */
-	if (write(fd, text, (size_t)n) != n || renameat(o->dir_fd, META_TEMP, o->dir_fd, META) < 0) {
+	if (write(fd, text, (size_t)n) != n ||
+		renameat(o->dir_fd, META_TEMP, o->dir_fd, META) < 0) {
 		int r = err_errno(e, "cannot write '%s/" META "'", o->dir);
 
 		(void)unlinkat(o->dir_fd, META_TEMP, 0);
@@ -242,8 +244,8 @@ int outlog_stream(struct outlog *o, const uint8_t stream[WIRE_ID], uint64_t firs
 	int r;
 
 	if (first > next || next >= OUTLOG_OFFSET_MAX)
-		return err_set(e, EPROTO, "output numbers make no sense (%" PRIu64 " to %" PRIu64 ")",
-			first, next);
+		return err_set(e, EPROTO,
+			"output numbers make no sense (%" PRIu64 " to %" PRIu64 ")", first, next);
 	if (o->has_stream && !memcmp(o->stream, stream, WIRE_ID) && next >= outlog_guest_next(o))
 		return 0;
 	memcpy(o->stream, stream, WIRE_ID);
@@ -326,7 +328,8 @@ int outlog_append(struct outlog *o, uint64_t guest_offset, const void *data, siz
 	*ret_lost = 0;
 	if (!o->has_stream)
 		return err_set(e, EPROTO, "output before its stream id");
-	if (guest_offset >= OUTLOG_OFFSET_MAX - n || (guest_offset > next && !gap_fits(o, guest_offset - next)))
+	if (guest_offset >= OUTLOG_OFFSET_MAX - n ||
+		(guest_offset > next && !gap_fits(o, guest_offset - next)))
 		return err_set(e, EPROTO, "output offset %" PRIu64 " makes no sense", guest_offset);
 	if (guest_offset > next) {
 		*ret_lost = guest_offset - next;
@@ -396,6 +399,7 @@ ssize_t outlog_read(struct outlog *o, uint64_t offset, void *out, size_t n, stru
 	if (r < 0)
 		return err_errno(e, "cannot read '%s/%s'", o->dir, name);
 	if (!r)
-		return err_set(e, EIO, "'%s/%s' is shorter than it was: somebody cut it", o->dir, name);
+		return err_set(
+			e, EIO, "'%s/%s' is shorter than it was: somebody cut it", o->dir, name);
 	return r;
 }

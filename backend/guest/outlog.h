@@ -13,10 +13,10 @@
 #include "agent/wire.h"
 #include "backend/base/err.h"
 
-#define OUTLOG_SEGMENT (64u * 1024 * 1024)
-#define OUTLOG_TOTAL (1024ull * 1024 * 1024)
-#define OUTLOG_SEGMENTS_MAX 64	      /* files; gaps make short ones */
-#define OUTLOG_OFFSET_MAX (1ull << 62) /* no number of ours or of a guest gets there */
+#define OUTLOG_SEGMENT      (64u * 1024 * 1024)
+#define OUTLOG_TOTAL        (1024ull * 1024 * 1024)
+#define OUTLOG_SEGMENTS_MAX 64           /* files; gaps make short ones */
+#define OUTLOG_OFFSET_MAX   (1ull << 62) /* no number of ours or of a guest gets there */
 
 struct outlog;
 
@@ -26,10 +26,11 @@ void outlog_close(struct outlog *o); /* NULL is fine */
 /* Other sizes than OUTLOG_SEGMENT and OUTLOG_TOTAL, for a host with little room. */
 void outlog_set_limits(struct outlog *o, uint64_t segment, uint64_t total);
 
-/* A guest (re)connected with this stream id, its ring holding first..next. A new id (the guest booted
- * anew), or one that has gone back in time (next below what is stored: an older state of that guest
- * was loaded), goes on at our end: the guest's `first` gets our next number; persisted before it
- * returns 1. 0: the stream known so far goes on. -EPROTO: the guest's numbers make no sense; others
+/* A guest (re)connected with this stream id, its ring holding first..next. A new id (the guest
+ * booted anew), or one that has gone back in time (next below what is stored: an older state of
+ * that guest was loaded), goes on at our end: the guest's `first` gets our next number; persisted
+ * before it returns 1. 0: the stream known so far goes on. -EPROTO: the guest's numbers make no
+ * sense; others
  * (-ENOSPC, ...): the disk. */
 int outlog_stream(struct outlog *o, const uint8_t stream[WIRE_ID], uint64_t first, uint64_t next,
 	struct err *e);

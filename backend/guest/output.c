@@ -42,7 +42,7 @@ static int refuse(struct guest *g, const struct err *why)
 		guest_log_why(g, "output.error", "output", why->msg);
 	o->refused = true;
 	set_limit(g, GUEST_STORE_RETRY_S);
-	return CONN_HOLD;
+	return FRAMED_HOLD;
 }
 
 static void accepted(struct guest *g)
@@ -88,7 +88,7 @@ static int on_open_frame(struct guest *g, const struct wire_frame *f, struct err
 	/* What the ring has lost will be seen as a gap by the first data. */
 	resume = max_of(outlog_guest_next(o->log), m.first);
 	n = wire_put_u64(b, sizeof(b), WIRE_OUT_RESUME, resume);
-	(void)conn_send(&o->conn, b, (size_t)n); /* -EPIPE: on_end follows */
+	(void)framed_send(&o->conn, b, (size_t)n); /* -EPIPE: on_end follows */
 	set_limit(g, 0);
 	o->open = true;
 	o->had_data = false;
@@ -144,13 +144,13 @@ static void acknowledge(struct guest *g)
 	uint8_t b[WIRE_HEADER + 8];
 	int n;
 
-	if (!o->had_data || conn_queued(&o->conn) > sizeof(b))
+	if (!o->had_data || framed_queued(&o->conn) > sizeof(b))
 		return;
 	n = wire_put_u64(b, sizeof(b), WIRE_OUT_STORED, outlog_guest_next(o->log));
-	(void)conn_send(&o->conn, b, (size_t)n);
+	(void)framed_send(&o->conn, b, (size_t)n);
 }
 
-static void on_batch(struct conn *conn)
+static void on_batch(struct framed *conn)
 {
 	struct guest *g = container_of(conn, struct guest, output.conn);
 
@@ -179,7 +179,7 @@ static int on_main_exit_frame(struct guest *g, const struct wire_frame *f, struc
 	return 0;
 }
 
-static int on_frame(struct conn *conn, const struct wire_frame *f, struct err *e)
+static int on_frame(struct framed *conn, const struct wire_frame *f, struct err *e)
 {
 	struct guest *g = container_of(conn, struct guest, output.conn);
 	uint32_t credit;
@@ -200,7 +200,7 @@ static int on_frame(struct conn *conn, const struct wire_frame *f, struct err *e
 		wire_type_name(f->type));
 }
 
-static void on_drained(struct conn *conn)
+static void on_drained(struct framed *conn)
 {
 	struct guest *g = container_of(conn, struct guest, output.conn);
 
@@ -208,7 +208,7 @@ static void on_drained(struct conn *conn)
 	input_pump(g);
 }
 
-static void on_end(struct conn *conn, int r, const struct err *e)
+static void on_end(struct framed *conn, int r, const struct err *e)
 {
 	struct guest *g = container_of(conn, struct guest, output.conn);
 
@@ -217,17 +217,17 @@ static void on_end(struct conn *conn, int r, const struct err *e)
 	closed(g, e->msg);
 }
 
-static void on_enter(struct conn *conn)
+static void on_enter(struct framed *conn)
 {
 	guest_enter(container_of(conn, struct guest, output.conn));
 }
 
-static void on_leave(struct conn *conn)
+static void on_leave(struct framed *conn)
 {
 	guest_leave(container_of(conn, struct guest, output.conn));
 }
 
-static const struct conn_ops output_ops = {
+static const struct framed_ops output_ops = {
 	.priority = -1, /* a flood waits for control and exec, not they for it */
 	.queue_max = 2 * (WIRE_HEADER + WIRE_CHUNK),
 	.on_frame = on_frame,
@@ -246,9 +246,9 @@ static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	guest_enter(g);
 	if (g->output.refused) {
-		conn_unhold(&g->output.conn);
+		framed_unhold(&g->output.conn);
 	} else {
-		conn_close(&g->output.conn);
+		framed_close(&g->output.conn);
 		closed(g, "the agent sent no OUT_OPEN in time");
 	}
 	guest_leave(g);
@@ -260,15 +260,15 @@ static void on_accept(struct listener *l, int fd)
 	struct output *o = &g->output;
 
 	guest_enter(g);
-	if (conn_is_open(&o->conn)) {
-		conn_close(&o->conn);
+	if (framed_is_open(&o->conn)) {
+		framed_close(&o->conn);
 		closed(g, "replaced by a newer connection");
 	}
 	if (g->dead) {
 		close(fd);
 	} else {
 		o->dials++;
-		conn_open(&o->conn, g->loop, fd, &output_ops, false);
+		framed_open(&o->conn, g->loop, fd, &output_ops, false);
 		set_limit(g, GUEST_STEP_S);
 	}
 	guest_leave(g);
@@ -288,8 +288,8 @@ int output_open(struct guest *g, const char *vsock_path, struct outlog *log, str
 void output_close(struct guest *g)
 {
 	listener_close(&g->output.listener);
-	if (!conn_is_open(&g->output.conn))
+	if (!framed_is_open(&g->output.conn))
 		return;
-	conn_close(&g->output.conn);
+	framed_close(&g->output.conn);
 	closed(g, "");
 }

@@ -7,10 +7,10 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#include "backend/guest/conn.h"
+#include "backend/guest/framed.h"
 
 #define FRAMES_PER_WAKEUP 8 /* of WIRE_CHUNK, so that others get their turn */
-#define DATA_HEADER (WIRE_HEADER + sizeof(uint64_t))
+#define DATA_HEADER       (WIRE_HEADER + sizeof(uint64_t))
 
 struct stream_feed {
 	struct ev_loop *loop;
@@ -18,21 +18,22 @@ struct stream_feed {
 	void *user;
 	int busy; /* wakeups under way; freed when it is 0 and over */
 	bool over;
-	struct conn conn;
-	ev_io more;		 /* there is more to send: when the socket takes it, in its turn */
-	struct outlog *log;	 /* or: */
-	int file, notify;	 /* notify: inotify, -1 when nothing is awaited */
+	struct framed conn;
+	ev_io more;         /* there is more to send: when the socket takes it, in its turn */
+	struct outlog *log; /* or: */
+	int file, notify;   /* notify: inotify, -1 when nothing is awaited */
 	ev_io changed;
 	uint64_t pos;
 	uint64_t stop_at; /* UINT64_MAX: follow */
-	bool tell_exit;	  /* OUT_MAIN_EXIT before the end */
+	bool tell_exit;   /* OUT_MAIN_EXIT before the end */
 	uint8_t how;
 	int32_t value;
 	size_t input_done; /* bytes of the held input frame that were taken */
-	uint8_t *chunk;	   /* DATA_HEADER + WIRE_CHUNK */
+	uint8_t *chunk;    /* DATA_HEADER + WIRE_CHUNK */
 };
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 static void feed_enter(struct stream_feed *s)
 {
@@ -59,11 +60,12 @@ static void end(struct stream_feed *s, int r, const struct err *e)
 		ev_io_stop(s->loop, &s->changed);
 	close_fd(&s->notify);
 	close_fd(&s->file);
-	socket_finish(conn_release(&s->conn));
+	socket_finish(framed_release(&s->conn));
 	s->cb.on_end(s, r, e ? e : &none);
 }
 
-/* ---- source ----------------------------------------------------------------------------------- */
+/* ---- source -----------------------------------------------------------------------------------
+ */
 
 static int source_end(struct stream_feed *s, uint64_t *ret, struct err *e)
 {
@@ -96,7 +98,8 @@ static ssize_t source_read(struct stream_feed *s, void *out, size_t n, struct er
 	return r < 0 ? err_errno(e, "cannot read the file that is followed") : r;
 }
 
-/* ---- output ----------------------------------------------------------------------------------- */
+/* ---- output -----------------------------------------------------------------------------------
+ */
 
 /* Sends the next frame. 1: sent; 0: nothing more now. */
 static int send_chunk(struct stream_feed *s, struct err *e)
@@ -110,7 +113,8 @@ static int send_chunk(struct stream_feed *s, struct err *e)
 	for (size_t i = 0; i < sizeof(uint64_t); i++)
 		s->chunk[WIRE_HEADER + i] = (uint8_t)(s->pos >> (8 * i));
 	s->pos += (uint64_t)n;
-	(void)conn_send(&s->conn, s->chunk, DATA_HEADER + (size_t)n); /* -EPIPE: its end follows */
+	(void)framed_send(
+		&s->conn, s->chunk, DATA_HEADER + (size_t)n); /* -EPIPE: its end follows */
 	return 1;
 }
 
@@ -121,7 +125,7 @@ static void send_exit(struct stream_feed *s)
 	if (!s->tell_exit)
 		return;
 	s->tell_exit = false;
-	(void)conn_send(&s->conn, b,
+	(void)framed_send(&s->conn, b,
 		(size_t)wire_put_exit(b, sizeof(b), WIRE_OUT_MAIN_EXIT, s->how, s->value));
 }
 
@@ -135,21 +139,21 @@ static int pump(struct stream_feed *s, struct err *e)
 	if (s->conn.broken)
 		return 0;
 	for (int i = 0; r == 1 && i < FRAMES_PER_WAKEUP; i++) {
-		if (conn_queued(&s->conn))
+		if (framed_queued(&s->conn))
 			return 0; /* on_drained goes on */
 		r = send_chunk(s, e);
 	}
 	if (r < 0)
 		return r;
 	if (r == 1) {
-		if (!conn_queued(&s->conn))
+		if (!framed_queued(&s->conn))
 			ev_io_start(s->loop, &s->more);
 		return 0;
 	}
 	if (s->stop_at == UINT64_MAX)
 		return 0;
 	send_exit(s);
-	return !conn_queued(&s->conn) && !s->conn.broken;
+	return !framed_queued(&s->conn) && !s->conn.broken;
 }
 
 /* pump from a watcher: may end the feed. */
@@ -183,7 +187,7 @@ void stream_feed_wake(struct stream_feed *s)
 	struct err e;
 
 	/* What can end the feed happens in a watcher. */
-	if (s->over || ev_is_active(&s->more) || conn_queued(&s->conn))
+	if (s->over || ev_is_active(&s->more) || framed_queued(&s->conn))
 		return;
 	if (s->stop_at != UINT64_MAX || pump(s, &e) < 0)
 		ev_io_start(s->loop, &s->more);
@@ -203,9 +207,10 @@ static void on_changed(struct ev_loop *loop, ev_io *w, int revents)
 	feed_leave(s);
 }
 
-/* ---- input ------------------------------------------------------------------------------------ */
+/* ---- input ------------------------------------------------------------------------------------
+ */
 
-static struct stream_feed *of(struct conn *c)
+static struct stream_feed *of(struct framed *c)
 {
 	return container_of(c, struct stream_feed, conn);
 }
@@ -217,12 +222,12 @@ static int on_input_frame(struct stream_feed *s, const struct wire_frame *f)
 	if (left)
 		s->input_done += s->cb.on_input(s, f->payload + s->input_done, left);
 	if (s->input_done < f->len)
-		return CONN_HOLD;
+		return FRAMED_HOLD;
 	s->input_done = 0;
 	return 0;
 }
 
-static int on_frame(struct conn *c, const struct wire_frame *f, struct err *e)
+static int on_frame(struct framed *c, const struct wire_frame *f, struct err *e)
 {
 	struct stream_feed *s = of(c);
 	uint16_t rows, cols;
@@ -236,15 +241,16 @@ static int on_frame(struct conn *c, const struct wire_frame *f, struct err *e)
 			s->cb.on_resize(s, rows, cols);
 		return 0;
 	}
-	return err_set(e, EPROTO, "the client sent %s on an output stream", wire_type_name(f->type));
+	return err_set(
+		e, EPROTO, "the client sent %s on an output stream", wire_type_name(f->type));
 }
 
-static void on_drained(struct conn *c)
+static void on_drained(struct framed *c)
 {
 	run(of(c));
 }
 
-static void on_conn_end(struct conn *c, int r, const struct err *e)
+static void on_conn_end(struct framed *c, int r, const struct err *e)
 {
 	struct err why = {0};
 
@@ -255,17 +261,17 @@ static void on_conn_end(struct conn *c, int r, const struct err *e)
 	end(of(c), -why.code, &why);
 }
 
-static void on_conn_enter(struct conn *c)
+static void on_conn_enter(struct framed *c)
 {
 	feed_enter(of(c));
 }
 
-static void on_conn_leave(struct conn *c)
+static void on_conn_leave(struct framed *c)
 {
 	feed_leave(of(c));
 }
 
-static const struct conn_ops feed_ops = {
+static const struct framed_ops feed_ops = {
 	.hangup_ends = true,
 	.queue_max = DATA_HEADER + WIRE_CHUNK + WIRE_HEADER + 8,
 	.on_frame = on_frame,
@@ -278,10 +284,11 @@ static const struct conn_ops feed_ops = {
 void stream_feed_input_room(struct stream_feed *s)
 {
 	if (!s->over)
-		conn_unhold(&s->conn);
+		framed_unhold(&s->conn);
 }
 
-/* ---- begin and end ---------------------------------------------------------------------------- */
+/* ---- begin and end ----------------------------------------------------------------------------
+ */
 
 static int open_file(struct stream_feed *s, const char *path, bool follow, struct err *e)
 {
@@ -292,16 +299,18 @@ static int open_file(struct stream_feed *s, const char *path, bool follow, struc
 		return 0;
 	s->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (s->notify < 0)
-		return err_errno(e, "cannot follow '%s': no more inotify instances for this user "
-				    "(fs.inotify.max_user_instances)",
+		return err_errno(e,
+			"cannot follow '%s': no more inotify instances for this user "
+			"(fs.inotify.max_user_instances)",
 			path);
 	if (inotify_add_watch(s->notify, path, IN_MODIFY) < 0)
 		return err_errno(e, "cannot follow '%s'", path);
 	return 0;
 }
 
-int stream_feed_start(struct stream_feed **ret, struct ev_loop *loop, const struct stream_spec *spec,
-	const struct stream_callbacks *cb, void *user, struct err *e)
+int stream_feed_start(struct stream_feed **ret, struct ev_loop *loop,
+	const struct stream_spec *spec, const struct stream_callbacks *cb, void *user,
+	struct err *e)
 {
 	struct stream_feed *s = xcalloc(1, sizeof(*s));
 	int r = 0;
@@ -325,7 +334,7 @@ int stream_feed_start(struct stream_feed **ret, struct ev_loop *loop, const stru
 		return r;
 	}
 	s->chunk = xcalloc(1, DATA_HEADER + WIRE_CHUNK);
-	conn_open(&s->conn, loop, spec->client_fd, &feed_ops, false);
+	framed_open(&s->conn, loop, spec->client_fd, &feed_ops, false);
 	ev_io_init(&s->more, on_more, spec->client_fd, EV_WRITE);
 	ev_io_init(&s->changed, on_changed, s->notify, EV_READ);
 	s->more.data = s->changed.data = s;
@@ -354,7 +363,7 @@ void stream_feed_stop(struct stream_feed *s)
 		return;
 	if (s->stop_at == UINT64_MAX && source_end(s, &s->stop_at, &e) < 0)
 		s->stop_at = s->pos;
-	if (!conn_queued(&s->conn))
+	if (!framed_queued(&s->conn))
 		ev_io_start(s->loop, &s->more);
 }
 

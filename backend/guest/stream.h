@@ -21,7 +21,7 @@ struct stream_spec {
 	struct outlog *log; /* borrowed until on_end; or NULL: */
 	const char *file;   /* path, opened at the start */
 	uint64_t offset;    /* where to begin */
-	bool follow;	    /* false: sends what there is now, then ends */
+	bool follow;        /* false: sends what there is now, then ends */
 };
 
 struct stream_callbacks {
@@ -36,8 +36,9 @@ struct stream_callbacks {
 
 /* Takes over client_fd (also on failure: closed). *ret is valid until on_end; no callback comes
  * before this returns. -ENOENT, ...: the file. */
-int stream_feed_start(struct stream_feed **ret, struct ev_loop *loop, const struct stream_spec *spec,
-	const struct stream_callbacks *cb, void *user, struct err *e);
+int stream_feed_start(struct stream_feed **ret, struct ev_loop *loop,
+	const struct stream_spec *spec, const struct stream_callbacks *cb, void *user,
+	struct err *e);
 void *stream_feed_user(const struct stream_feed *s);
 
 /* The log has new bytes (guest_callbacks.on_output). A file is watched by the feed itself. Sends at

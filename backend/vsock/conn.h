@@ -51,12 +51,14 @@ struct conn {
 	uint32_t rx_cnt;    /* bytes that came */
 	uint32_t fwd_cnt;   /* bytes the host peer took */
 	uint32_t fwd_told;  /* fwd_cnt in the last packet to the guest */
+	bool blocked;	    /* the host stream is full: it will say when it is writable */
 	bool host_deaf;	    /* the host peer reads no more: bytes are dropped */
 	bool wrote_eof;	    /* the host peer was told that no more comes */
 
 	/* Host to guest. */
 	uint32_t tx_cnt, peer_alloc, peer_fwd;
 	bool readable;	 /* the host stream may have bytes (or its end) */
+	bool eof_near;	 /* its end follows the bytes that are there: no further event comes */
 	bool host_eof;	 /* its end was read */
 	bool hung_up;	 /* the host peer has closed */
 	bool bulk;	 /* the last read filled all buffers offered */

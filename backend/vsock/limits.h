@@ -27,7 +27,7 @@
 /* Work of one pass, after which the thread looks at its events again. */
 #define VSOCK_TX_CHAINS 256
 #define VSOCK_TX_BYTES 1048576u
-#define VSOCK_RX_CHAINS 256
+#define VSOCK_RX_CHAINS 64
 #define VSOCK_ACCEPTS 64
 
 /* Segments of one descriptor chain; more is a broken queue. QEMU has the same limit. */

@@ -7,8 +7,6 @@
 #include "tui/cli/session.h"
 #include "tui/cli/tty.h"
 
-#define RECONNECTS 3
-
 /* Name, and whether the main process writes to a terminal of its own. */
 static int look_up(struct cli *c, char *name, size_t n, bool *ret_tty, struct err *e)
 {
@@ -24,42 +22,18 @@ static int look_up(struct cli *c, char *name, size_t n, bool *ret_tty, struct er
 	return 0;
 }
 
-static struct json_object *make_params(const struct cli *c, const char *name, int64_t since)
+static struct json_object *make_params(const struct cli *c, const char *name)
 {
 	struct json_object *params = cli_vm_params(name);
 	uint16_t rows, cols;
 
-	if (since >= 0)
-		jsonx_add_int(params, "since", since);
-	else if (opt_given(&c->opts, "tail"))
+	if (opt_given(&c->opts, "tail"))
 		jsonx_add_int(params, "tail", opt_num(&c->opts, "tail", 0));
 	if (tty_size(STDIN_FILENO, &rows, &cols)) {
 		jsonx_add_int(params, "rows", rows);
 		jsonx_add_int(params, "cols", cols);
 	}
 	return params;
-}
-
-/* A daemon that died has lost no output: its successor goes on where we stopped. */
-static int run(struct cli *c, const char *name, const struct session_opts *o,
-	struct session_result *res, struct err *e)
-{
-	int64_t since = -1;
-
-	for (int tries = 0;; tries++) {
-		int r = cli_open(c, false, e);
-
-		if (r == 0)
-			r = session_run(c, make_params(c, name, since), o, res, e);
-		if (r < 0)
-			return r;
-		if (res->end != SESSION_LOST || tries == RECONNECTS)
-			return 0;
-		if (res->next)
-			since = (int64_t)res->next;
-		api_close(c->api);
-		c->api = NULL;
-	}
 }
 
 static void say_end(const struct session_result *res, const char *name)
@@ -96,7 +70,7 @@ int cmd_attach(struct cli *c)
 	o.keep_output = !guest_tty;
 	if (terminal && c->tty_err)
 		fprintf(stderr, "[attached to %s; C-] d detaches]\n", name);
-	if (run(c, name, &o, &res, &e) < 0)
+	if (session_follow(c, make_params(c, name), &o, &res, &e) < 0)
 		return cli_fail(&e, EXIT_FAILED);
 	if (res.end == SESSION_REFUSED || res.end == SESSION_LOST)
 		return cli_fail(&e, EXIT_FAILED);

@@ -7,15 +7,14 @@
 #include "tui/cli/session.h"
 
 #define LINE_GUESS 200 /* bytes a line, for the first look at the end of the log */
-#define RECONNECTS 3
 
 /* Where the last `lines` lines of a window at the end of the log begin. */
 struct tail {
 	struct cli *c;
 	uint64_t *starts; /* ring of the offsets behind the newest line ends, owned */
 	int64_t lines, seen;
-	uint64_t first, from, end;
-	bool ended, opened;
+	uint64_t first, from;
+	bool ended, line_end; /* the byte before the next one ends a line */
 	int r;
 	struct err *e;
 };
@@ -24,9 +23,8 @@ static void tail_open(struct api_stream *st, struct json_object *result)
 {
 	struct tail *t = api_stream_user(st);
 
-	t->opened = true;
 	t->first = (uint64_t)jsonx_int(result, "first", 0);
-	t->from = t->end = (uint64_t)jsonx_int(result, "start", 0);
+	t->from = (uint64_t)jsonx_int(result, "start", 0);
 }
 
 static void tail_data(struct api_stream *st, bool err, uint64_t offset, const void *data, size_t n)
@@ -37,10 +35,10 @@ static void tail_data(struct api_stream *st, bool err, uint64_t offset, const vo
 	(void)err;
 	for (size_t i = 0; i < n; i++) {
 		/* A line end only separates when something follows it. */
-		if (offset + i > t->from && i > 0 && p[i - 1] == '\n')
+		if (t->line_end)
 			t->starts[t->seen++ % t->lines] = offset + i;
+		t->line_end = p[i] == '\n';
 	}
-	t->end = offset + n;
 }
 
 static void tail_end(struct api_stream *st, int r, int code, const struct err *e)
@@ -67,7 +65,7 @@ static int look(struct tail *t, const char *vm, bool serial, int64_t window)
 	if (serial)
 		jsonx_add_bool(params, "serial", true);
 	t->seen = 0;
-	t->ended = false;
+	t->ended = t->line_end = false;
 	r = api_stream_open(&st, t->c->api, "vm.logs", params, &handler, t, t->e);
 	if (r < 0)
 		return r;
@@ -110,66 +108,49 @@ static struct json_object *make_params(const struct cli *c, const char *vm, int6
 		jsonx_add_bool(params, "follow", true);
 	if (since >= 0)
 		jsonx_add_int(params, "since", since);
+	else if (opt_num(&c->opts, "lines", -1) == 0)
+		jsonx_add_int(params, "tail", 0);
 	else if (opt_given(&c->opts, "bytes"))
 		jsonx_add_int(params, "tail", opt_num(&c->opts, "bytes", 0));
 	return params;
 }
 
-static int run(struct cli *c, const char *vm, int64_t since, struct session_result *res,
-	struct err *e)
+static int exit_code(const struct session_result *res, const struct err *e)
 {
-	struct session_opts o = {.method = "vm.logs", .name = vm};
-
-	o.screen = c->tty_out && !opt_given(&c->opts, "raw") ? SCREEN_SAFE : SCREEN_PLAIN;
-	for (int tries = 0;; tries++) {
-		int r = cli_open(c, false, e);
-
-		if (r == 0)
-			r = session_run(c, make_params(c, vm, since), &o, res, e);
-		if (r < 0)
-			return r;
-		if (res->end != SESSION_LOST || tries == RECONNECTS)
-			return 0;
-		/* A daemon that died has lost no output: go on where it stopped. */
-		if (res->next)
-			since = (int64_t)res->next;
-		api_close(c->api);
-		c->api = NULL;
-	}
-}
-
-int cmd_logs(struct cli *c)
-{
-	const char *vm = c->opts.args[0];
-	int64_t lines = opt_num(&c->opts, "lines", -1), since = -1;
-	struct session_result res;
-	struct err e = {0};
-	uint64_t at;
-
-	if (cli_open(c, false, &e) < 0)
-		return cli_fail(&e, EXIT_FAILED);
-	if (lines == 0) {
-		since = INT64_MAX;
-	} else if (lines > 0) {
-		if (find_lines(c, vm, lines, &at, &e) < 0)
-			return cli_fail(&e, EXIT_FAILED);
-		since = (int64_t)at;
-	}
-	if (run(c, vm, since, &res, &e) < 0)
-		return cli_fail(&e, EXIT_FAILED);
-	switch (res.end) {
+	switch (res->end) {
 	case SESSION_DONE:
 	case SESSION_DETACHED:
 		return EXIT_OK;
 	case SESSION_SIGNAL:
-		return EXIT_SIGNAL + res.signal;
+		return EXIT_SIGNAL + res->signal;
 	case SESSION_OUTPUT:
-		if (res.r == -EPIPE)
+		if (res->r == -EPIPE)
 			return EXIT_SIGNAL + SIGPIPE;
 		break;
 	case SESSION_REFUSED:
 	case SESSION_LOST:
 		break;
 	}
-	return cli_fail(&e, EXIT_FAILED);
+	return cli_fail(e, EXIT_FAILED);
+}
+
+int cmd_logs(struct cli *c)
+{
+	const char *vm = c->opts.args[0];
+	bool safe = c->tty_out && !opt_given(&c->opts, "raw");
+	struct session_opts o = {.method = "vm.logs", .name = vm};
+	int64_t lines = opt_num(&c->opts, "lines", -1), since = -1;
+	struct session_result res;
+	struct err e = {0};
+	uint64_t at;
+
+	o.screen = safe ? SCREEN_SAFE : SCREEN_PLAIN;
+	if (lines > 0) {
+		if (cli_open(c, false, &e) < 0 || find_lines(c, vm, lines, &at, &e) < 0)
+			return cli_fail(&e, EXIT_FAILED);
+		since = (int64_t)at;
+	}
+	if (session_follow(c, make_params(c, vm, since), &o, &res, &e) < 0)
+		return cli_fail(&e, EXIT_FAILED);
+	return exit_code(&res, &e);
 }

@@ -17,6 +17,7 @@
 #define INPUT_CHUNK 32768
 #define AGAIN_S	    2.0 /* a second Ctrl-C within this time ends us */
 #define KEY_CTRL_C  3
+#define RECONNECTS  3
 
 /* Those that stay with the command, then those about the terminal. */
 static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
@@ -437,6 +438,28 @@ int session_run(struct cli *c, struct json_object *params, const struct session_
 			ev_run(c->loop, 0);
 	}
 	fini(&s);
+	return r;
+}
+
+int session_follow(struct cli *c, struct json_object *params, const struct session_opts *o,
+	struct session_result *ret, struct err *e)
+{
+	int r = 0;
+
+	for (int tries = 0; tries <= RECONNECTS; tries++) {
+		r = cli_open(c, false, e);
+		if (r == 0)
+			r = session_run(c, json_object_get(params), o, ret, e);
+		if (r < 0 || ret->end != SESSION_LOST)
+			break;
+		if (ret->next) {
+			json_object_object_del(params, "tail");
+			jsonx_add_int(params, "since", (int64_t)ret->next);
+		}
+		api_close(c->api);
+		c->api = NULL;
+	}
+	json_object_put(params);
 	return r;
 }
 

@@ -46,6 +46,11 @@ struct session_result {
 int session_run(struct cli *c, struct json_object *params, const struct session_opts *o,
 	struct session_result *ret, struct err *e);
 
+/* The same for attach and logs, connecting first: a daemon that dies has lost no output, so its
+ * successor is asked to go on where this one stopped. */
+int session_follow(struct cli *c, struct json_object *params, const struct session_opts *o,
+	struct session_result *ret, struct err *e);
+
 /* Exit code of a command that ended by (how, value). */
 int session_exit_code(uint8_t how, int value);
 

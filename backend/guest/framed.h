@@ -4,8 +4,8 @@
  * The socket is written at once where it takes bytes; only what it refuses is queued. A peer that
  * stops reading does not end the connection: what it sent before is still delivered, then its end
  * of file. Callbacks come from the loop only, never from inside a call of this header. */
-#ifndef VMDECK_GUEST_CONN_H
-#define VMDECK_GUEST_CONN_H
+#ifndef VMDECK_GUEST_FRAMED_H
+#define VMDECK_GUEST_FRAMED_H
 
 #include <ev.h>
 #include <stdbool.h>
@@ -14,39 +14,39 @@
 #include "backend/base/buf.h"
 #include "backend/base/err.h"
 
-#define CONN_WAKEUP_BYTES (128 * 1024) /* read per wakeup, so that others get their turn */
-#define CONN_WAKEUP_FRAMES 256
+#define FRAMED_WAKEUP_BYTES  (128 * 1024) /* read per wakeup, so that others get their turn */
+#define FRAMED_WAKEUP_FRAMES 256
 
-#define CONN_HOLD 1
+#define FRAMED_HOLD 1
 
-struct conn;
+struct framed;
 
-struct conn_ops {
-	int priority;	  /* of the watchers (EV_MINPRI..EV_MAXPRI) */
+struct framed_ops {
+	int priority;     /* of the watchers (EV_MINPRI..EV_MAXPRI) */
 	size_t queue_max; /* unsent bytes; at least what is sent in one go */
-	/* The peer's hangup ends the connection also while frames are held, unread bytes or not: for
-	 * clients, who want nothing any more when they are gone. Otherwise what a peer sent before it
-	 * closed is delivered first, however long that takes. */
+	/* The peer's hangup ends the connection also while frames are held, unread bytes or not:
+	 * for clients, who want nothing any more when they are gone. Otherwise what a peer sent
+	 * before it closed is delivered first, however long that takes. */
 	bool hangup_ends;
-	/* One whole frame, valid until it returns or closes c. 0: taken; CONN_HOLD: not now: it is
-	 * given again after conn_unhold, and nothing behind it before; -errno with e: the peer broke
-	 * the protocol, on_end follows. */
-	int (*on_frame)(struct conn *c, const struct wire_frame *f, struct err *e);
+	/* One whole frame, valid until it returns or closes c. 0: taken; FRAMED_HOLD: not now: it
+	 * is given again after framed_unhold, and nothing behind it before; -errno with e: the peer
+	 * broke the protocol, on_end follows. */
+	int (*on_frame)(struct framed *c, const struct wire_frame *f, struct err *e);
 	/* After the frames of one wakeup. May be NULL. */
-	void (*on_batch)(struct conn *c);
-	/* The loop has emptied the write queue (conn_flush and conn_send, when they manage it, don't
-	 * call it). May be NULL. */
-	void (*on_drained)(struct conn *c);
+	void (*on_batch)(struct framed *c);
+	/* The loop has emptied the write queue (framed_flush and framed_send, when they manage it,
+	 * don't call it). May be NULL. */
+	void (*on_drained)(struct framed *c);
 	/* Over; c is closed already. r: 0 the peer closed, else -errno. e: a sentence, always. */
-	void (*on_end)(struct conn *c, int r, const struct err *e);
+	void (*on_end)(struct framed *c, int r, const struct err *e);
 	/* Around every wakeup: the owner may be freed in leave, not between them. */
-	void (*enter)(struct conn *c);
-	void (*leave)(struct conn *c);
+	void (*enter)(struct framed *c);
+	void (*leave)(struct framed *c);
 };
 
-/* Embedded by its owner. Closed: fd < 0 (conn_init or conn_close was called). */
-struct conn {
-	const struct conn_ops *ops;
+/* Embedded by its owner. Closed: fd < 0 (framed_init or framed_close was called). */
+struct framed {
+	const struct framed_ops *ops;
 	struct ev_loop *loop;
 	int fd;
 	ev_io rd, wr;
@@ -64,35 +64,36 @@ struct conn {
 	uint64_t received; /* bytes */
 };
 
-void conn_init(struct conn *c);
-/* Takes fd (made non-blocking). held: nothing is read before conn_unhold. */
-void conn_open(struct conn *c, struct ev_loop *loop, int fd, const struct conn_ops *ops, bool held);
+void framed_init(struct framed *c);
+/* Takes fd (made non-blocking). held: nothing is read before framed_unhold. */
+void framed_open(
+	struct framed *c, struct ev_loop *loop, int fd, const struct framed_ops *ops, bool held);
 /* Closes; unsent bytes are dropped. Fine when closed already. */
-void conn_close(struct conn *c);
+void framed_close(struct framed *c);
 
 /* The same, but hands the fd on instead of closing it; -1 when closed already. */
-int conn_release(struct conn *c);
+int framed_release(struct framed *c);
 
-static inline bool conn_is_open(const struct conn *c)
+static inline bool framed_is_open(const struct framed *c)
 {
 	return c->fd >= 0;
 }
 
 /* Unsent bytes. */
-static inline size_t conn_queued(const struct conn *c)
+static inline size_t framed_queued(const struct framed *c)
 {
 	return c->out.len;
 }
 
 /* Sends n (<= queue_max) bytes, whole frames. -ENOBUFS: the queue is full, nothing was taken;
  * -EPIPE: closed, or the peer does not read any more (on_end follows by itself). */
-int conn_send(struct conn *c, const void *p, size_t n);
-/* The same without trying the socket: for several frames in a row, conn_flush sends them. */
-int conn_queue(struct conn *c, const void *p, size_t n);
-void conn_flush(struct conn *c);
+int framed_send(struct framed *c, const void *p, size_t n);
+/* The same without trying the socket: for several frames in a row, framed_flush sends them. */
+int framed_queue(struct framed *c, const void *p, size_t n);
+void framed_flush(struct framed *c);
 
 /* Reading goes on, first with the frame that was held. */
-void conn_unhold(struct conn *c);
+void framed_unhold(struct framed *c);
 
 /* Ends a connection whose peer may have sent bytes that nobody will read, without turning what it
  * was sent into an error: both directions shut, the rest read away, closed. */

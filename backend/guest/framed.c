@@ -1,4 +1,4 @@
-#include "backend/guest/conn.h"
+#include "backend/guest/framed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -6,15 +6,15 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define CONN_IN (WIRE_HEADER + WIRE_PAYLOAD_MAX)
+#define FRAMED_IN (WIRE_HEADER + WIRE_PAYLOAD_MAX)
 
-void conn_init(struct conn *c)
+void framed_init(struct framed *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = c->hup_fd = -1;
 }
 
-int conn_release(struct conn *c)
+int framed_release(struct framed *c)
 {
 	if (c->fd < 0)
 		return -1;
@@ -30,16 +30,16 @@ int conn_release(struct conn *c)
 	return steal_fd(&c->fd);
 }
 
-void conn_close(struct conn *c)
+void framed_close(struct framed *c)
 {
-	int fd = conn_release(c);
+	int fd = framed_release(c);
 
 	if (fd >= 0)
 		close(fd);
 }
 
 /* libev knows readable and writable only, and held means that readable must not be asked for. */
-static void hold(struct conn *c)
+static void hold(struct framed *c)
 {
 	struct epoll_event want = {.events = EPOLLRDHUP};
 
@@ -57,7 +57,7 @@ static void hold(struct conn *c)
 	ev_io_start(c->loop, &c->hup);
 }
 
-static void batch(struct conn *c)
+static void batch(struct framed *c)
 {
 	if (!c->fresh)
 		return;
@@ -66,17 +66,17 @@ static void batch(struct conn *c)
 		c->ops->on_batch(c);
 }
 
-static void end(struct conn *c, int r, const struct err *e)
+static void end(struct framed *c, int r, const struct err *e)
 {
 	batch(c);
 	if (c->fd < 0)
 		return;
-	conn_close(c);
+	framed_close(c);
 	c->ops->on_end(c, r, e);
 }
 
 /* Gives out the frames in the buffer. 1: more bytes are needed; 0: enough for now, or over. */
-static int deliver(struct conn *c, int *budget)
+static int deliver(struct framed *c, int *budget)
 {
 	struct err e = {0};
 	int r;
@@ -100,7 +100,7 @@ static int deliver(struct conn *c, int *budget)
 		r = c->ops->on_frame(c, &c->frame, &e);
 		if (c->fd < 0)
 			return 0;
-		if (r == CONN_HOLD) {
+		if (r == FRAMED_HOLD) {
 			hold(c);
 			return 0;
 		}
@@ -114,7 +114,7 @@ static int deliver(struct conn *c, int *budget)
 }
 
 /* Reads once. 1: bytes came; 0: nothing there, or over. */
-static int fill(struct conn *c, size_t *ret_n, bool *ret_short)
+static int fill(struct framed *c, size_t *ret_n, bool *ret_short)
 {
 	struct err e = {0};
 	size_t room;
@@ -148,14 +148,14 @@ static int fill(struct conn *c, size_t *ret_n, bool *ret_short)
 	return 0;
 }
 
-static void pump(struct conn *c)
+static void pump(struct framed *c)
 {
-	int frames = CONN_WAKEUP_FRAMES;
+	int frames = FRAMED_WAKEUP_FRAMES;
 	size_t bytes = 0;
 	bool last = false;
 
 	while (deliver(c, &frames)) {
-		if (last || bytes >= CONN_WAKEUP_BYTES)
+		if (last || bytes >= FRAMED_WAKEUP_BYTES)
 			break;
 		if (!fill(c, &bytes, &last))
 			break;
@@ -166,7 +166,7 @@ static void pump(struct conn *c)
 
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	struct conn *c = w->data;
+	struct framed *c = w->data;
 
 	(void)loop;
 	(void)revents;
@@ -179,7 +179,7 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 
 static void on_again(struct ev_loop *loop, ev_idle *w, int revents)
 {
-	struct conn *c = w->data;
+	struct framed *c = w->data;
 	struct err e = {0};
 
 	(void)revents;
@@ -201,7 +201,7 @@ static void on_again(struct ev_loop *loop, ev_idle *w, int revents)
 
 static void on_hangup(struct ev_loop *loop, ev_io *w, int revents)
 {
-	struct conn *c = w->data;
+	struct framed *c = w->data;
 	struct err e = {0};
 
 	(void)loop;
@@ -212,7 +212,7 @@ static void on_hangup(struct ev_loop *loop, ev_io *w, int revents)
 	c->ops->leave(c);
 }
 
-static void set_broken(struct conn *c, int r)
+static void set_broken(struct framed *c, int r)
 {
 	c->broken = r;
 	buf_consume(&c->out, c->out.len);
@@ -221,7 +221,7 @@ static void set_broken(struct conn *c, int r)
 		ev_idle_start(c->loop, &c->again);
 }
 
-void conn_flush(struct conn *c)
+void framed_flush(struct framed *c)
 {
 	ssize_t r = 0;
 
@@ -239,25 +239,25 @@ void conn_flush(struct conn *c)
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents)
 {
-	struct conn *c = w->data;
+	struct framed *c = w->data;
 
 	(void)loop;
 	(void)revents;
 	c->ops->enter(c);
-	conn_flush(c);
+	framed_flush(c);
 	if (!c->out.len && !c->broken && c->ops->on_drained)
 		c->ops->on_drained(c);
 	c->ops->leave(c);
 }
 
-int conn_queue(struct conn *c, const void *p, size_t n)
+int framed_queue(struct framed *c, const void *p, size_t n)
 {
 	if (c->fd < 0 || c->broken)
 		return -EPIPE;
 	return buf_append(&c->out, p, n);
 }
 
-int conn_send(struct conn *c, const void *p, size_t n)
+int framed_send(struct framed *c, const void *p, size_t n)
 {
 	const uint8_t *at = p;
 	ssize_t r = 0;
@@ -267,7 +267,7 @@ int conn_send(struct conn *c, const void *p, size_t n)
 	if (c->out.len) {
 		if (buf_append(&c->out, p, n) < 0)
 			return -ENOBUFS;
-		conn_flush(c);
+		framed_flush(c);
 		return 0;
 	}
 	if (n > c->ops->queue_max)
@@ -294,7 +294,7 @@ int conn_send(struct conn *c, const void *p, size_t n)
 	return 0;
 }
 
-void conn_unhold(struct conn *c)
+void framed_unhold(struct framed *c)
 {
 	if (c->fd < 0 || !c->held)
 		return;
@@ -306,23 +306,24 @@ void conn_unhold(struct conn *c)
 		ev_io_start(c->loop, &c->rd);
 }
 
-void conn_open(struct conn *c, struct ev_loop *loop, int fd, const struct conn_ops *ops, bool held)
+void framed_open(
+	struct framed *c, struct ev_loop *loop, int fd, const struct framed_ops *ops, bool held)
 {
-	conn_init(c);
+	framed_init(c);
 	c->ops = ops;
 	c->loop = loop;
 	c->fd = fd;
 	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	c->in = xcalloc(1, CONN_IN);
-	wire_reader_init(&c->reader, c->in, CONN_IN);
+	c->in = xcalloc(1, FRAMED_IN);
+	wire_reader_init(&c->reader, c->in, FRAMED_IN);
 	buf_init(&c->out, ops->queue_max);
 	ev_io_init(&c->rd, on_readable, fd, EV_READ);
 	ev_io_init(&c->wr, on_writable, fd, EV_WRITE);
 	ev_idle_init(&c->again, on_again);
 	ev_set_priority(&c->rd, ops->priority);
 	ev_set_priority(&c->wr, ops->priority);
-	/* An idle watcher runs only when nothing of its priority or above is pending: the highest one
-	 * can't be kept waiting by a flood elsewhere. */
+	/* An idle watcher runs only when nothing of its priority or above is pending: the highest
+	 * one can't be kept waiting by a flood elsewhere. */
 	ev_set_priority(&c->again, EV_MAXPRI);
 	ev_init(&c->hup, on_hangup);
 	c->rd.data = c->wr.data = c->again.data = c->hup.data = c;
@@ -339,8 +340,8 @@ void socket_finish(int fd)
 
 	if (fd < 0)
 		return;
-	/* After this the peer cannot add to what waits here: the loop ends. Closing with unread bytes
-	 * would give the peer ECONNRESET instead of the end of file. */
+	/* After this the peer cannot add to what waits here: the loop ends. Closing with unread
+	 * bytes would give the peer ECONNRESET instead of the end of file. */
 	(void)shutdown(fd, SHUT_RDWR);
 	do
 		n = recv(fd, waste, sizeof(waste), MSG_DONTWAIT);

@@ -1,0 +1,241 @@
+/* The log as the daemon's loop sees it: numbering, the ring, opening and closing.
+ *
+ * Theory of operation: the ring is also the writer's queue. An event is put into its slot under the
+ * lock and the writer is woken; what is overwritten before it was stored is counted as dropped. So
+ * there is one bound for memory, and the loop never waits for the disk. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "backend/base/jsonx.h"
+#include "backend/events/events_impl.h"
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+static char *put_text(char **at, const char *text)
+{
+	size_t n = strlen(text) + 1;
+	char *start = *at;
+
+	memcpy(start, text, n);
+	*at += n;
+	return start;
+}
+
+static struct entry *entry_new(
+	const char *vm, const char *vm_name, const char *name, const char *fields)
+{
+	char cut[32], *at;
+	struct entry *en;
+
+	vm = vm ? vm : "";
+	vm_name = vm_name ? vm_name : "";
+	name = name ? name : "";
+	fields = fields ? fields : "{}";
+	if (strlen(fields) > EVENTS_FIELDS_MAX) {
+		snprintf(cut, sizeof(cut), "{\"cut\":%zu}", strlen(fields));
+		fields = cut;
+	}
+	en = xcalloc(
+		1, sizeof(*en) + strlen(vm) + strlen(vm_name) + strlen(name) + strlen(fields) + 4);
+	at = en->text;
+	en->refs = 1;
+	en->ev.mono_ns = mono_ns();
+	en->ev.wall_ns = wall_ns();
+	en->ev.vm = put_text(&at, vm);
+	en->ev.vm_name = put_text(&at, vm_name);
+	en->ev.name = put_text(&at, name);
+	en->ev.fields = put_text(&at, fields);
+	return en;
+}
+
+void entry_unref(struct entry *en)
+{
+	if (en && --en->refs == 0)
+		free(en);
+}
+
+/* ---- adding ---------------------------------------------------------------------------------- */
+
+/* The slot's old event leaves memory; not stored by now means never. */
+static void ring_drop_oldest(struct events *l)
+{
+	struct entry **slot = &l->ring[l->first % EVENTS_RING];
+
+	if (l->first > max_of(l->written, l->in_flight))
+		l->dropped++;
+	l->written = max_of(l->written, l->first);
+	entry_unref(*slot);
+	*slot = NULL;
+	l->first++;
+}
+
+static void add_entry(struct events *l, struct entry *en)
+{
+	pthread_mutex_lock(&l->lock);
+	if (l->seq == l->reserved) {
+		l->dropped++;
+		entry_unref(en);
+		pthread_mutex_unlock(&l->lock);
+		return;
+	}
+	if (l->seq + 1 - l->first == EVENTS_RING)
+		ring_drop_oldest(l);
+	en->ev.seq = ++l->seq;
+	l->ring[l->seq % EVENTS_RING] = en;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->lock);
+	/* The ring keeps it: only this thread takes events out of it. */
+	if (l->sink)
+		l->sink(l->user, &en->ev);
+}
+
+/* What happened on the writer's side and could not be an event there. */
+static void tell_news(struct events *l)
+{
+	autofree char *aside = NULL;
+	uint64_t dropped = 0;
+	char fields[48];
+
+	pthread_mutex_lock(&l->lock);
+	aside = steal_ptr(&l->aside);
+	if (!l->failing && l->seq - l->written < EVENTS_RING / 2) {
+		dropped = l->dropped;
+		l->dropped = 0;
+	}
+	pthread_mutex_unlock(&l->lock);
+	if (aside)
+		add_entry(l, entry_new("", "", "events.broken", aside));
+	if (dropped) {
+		snprintf(fields, sizeof(fields), "{\"rows\":%llu}", (unsigned long long)dropped);
+		add_entry(l, entry_new("", "", "events.dropped", fields));
+	}
+}
+
+void events_add(struct events *l, const char *vm, const char *vm_name, const char *name,
+	const char *fields_json)
+{
+	tell_news(l);
+	add_entry(l, entry_new(vm, vm_name, name, fields_json));
+}
+
+uint64_t events_seq(const struct events *l)
+{
+	return l->seq;
+}
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+/* The numbers that a lost database used are unknown, but fewer than one a microsecond since 1970.
+ */
+static uint64_t number_beyond_all(void)
+{
+	return wall_ns() / 1000;
+}
+
+static int open_db(struct events *l, uint64_t *ret_stored, uint64_t *ret_last, struct err *e)
+{
+	int r = edb_open(&l->db, l->path, e);
+
+	if (!r)
+		r = edb_numbers(&l->db, ret_stored, ret_last, e);
+	if (r != -EBADMSG) {
+		*ret_last = r ? 0 : max_of(*ret_stored, *ret_last);
+		return r;
+	}
+	edb_fini(&l->db);
+	r = edb_set_aside(l->path, e ? e->msg : "damaged", &l->aside, e);
+	if (!r)
+		r = edb_open(&l->db, l->path, e);
+	*ret_stored = *ret_last = number_beyond_all();
+	return r;
+}
+
+static int start_writer(struct events *l, struct err *e)
+{
+	sigset_t all, old;
+	int r;
+
+	/* Signals are the loop's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&l->thread, NULL, events_writer, l);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r)
+		return err_set(e, r, "event log: cannot start its writer: %s", strerror(r));
+	l->started = true;
+	return 0;
+}
+
+static void tell_hole(struct events *l, uint64_t stored, uint64_t last)
+{
+	char fields[96];
+
+	if (stored == last)
+		return;
+	snprintf(fields, sizeof(fields), "{\"stored\":%llu,\"next\":%llu}",
+		(unsigned long long)stored, (unsigned long long)last + 1);
+	events_add(l, "", "", "events.hole", fields);
+}
+
+int events_open_keep(struct events **ret, const char *db_path, int64_t keep, events_sink *sink,
+	void *user, struct err *e)
+{
+	struct events *l = xcalloc(1, sizeof(*l));
+	uint64_t stored = 0, last = 0;
+	int r;
+
+	l->sink = sink;
+	l->user = user;
+	l->path = xstrdup(db_path);
+	l->keep = keep;
+	pthread_mutex_init(&l->lock, NULL);
+	pthread_mutex_init(&l->reader_lock, NULL);
+	pthread_cond_init(&l->wake, NULL);
+	r = open_db(l, &stored, &last, e);
+	if (!r)
+		r = edb_reserve(&l->db, last + EVENTS_BLOCK, e);
+	l->seq = l->written = last;
+	l->first = last + 1;
+	l->reserved = last + EVENTS_BLOCK;
+	if (!r)
+		r = start_writer(l, e);
+	if (r < 0) {
+		events_close(l);
+		return r;
+	}
+	tell_news(l);
+	tell_hole(l, stored, last);
+	*ret = l;
+	return 0;
+}
+
+int events_open(
+	struct events **ret, const char *db_path, events_sink *sink, void *user, struct err *e)
+{
+	return events_open_keep(ret, db_path, EVENTS_KEEP, sink, user, e);
+}
+
+void events_close(struct events *l)
+{
+	if (!l)
+		return;
+	if (l->started) {
+		tell_news(l);
+		pthread_mutex_lock(&l->lock);
+		l->stop = true;
+		pthread_cond_signal(&l->wake);
+		pthread_mutex_unlock(&l->lock);
+		pthread_join(l->thread, NULL);
+	}
+	sqlite3_close(l->reader);
+	edb_fini(&l->db);
+	for (size_t i = 0; i < EVENTS_RING; i++)
+		entry_unref(l->ring[i]);
+	pthread_mutex_destroy(&l->lock);
+	pthread_mutex_destroy(&l->reader_lock);
+	pthread_cond_destroy(&l->wake);
+	free(l->aside);
+	free(l->path);
+	free(l);
+}

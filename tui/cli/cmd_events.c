@@ -1,0 +1,157 @@
+/* events: the event log, stored and live. */
+#include <errno.h>
+#include <string.h>
+
+#include "backend/base/jsonx.h"
+#include "backend/base/str.h"
+#include "tui/cli/cli.h"
+#include "tui/cli/text.h"
+
+#define LIMIT_DEFAULT	100
+#define LIMIT_FOLLOWING 10
+
+struct follow {
+	struct cli *c;
+	const char *given; /* --vm, or NULL */
+	char vm[64];	   /* its id when it is a VM that is there */
+	int64_t seq;	   /* newest printed */
+	bool ended;
+	int r;
+	struct err *e;
+};
+
+static void print_event(const struct cli *c, struct json_object *ev)
+{
+	const char *vm = jsonx_str(ev, "vm_name"), *name = jsonx_str(ev, "name");
+	char when[40], who[64], what[64], fields[1000];
+	bool bad = name && (strstr(name, "fail") || strstr(name, "gap") || strstr(name, "lost"));
+
+	if (c->json) {
+		cli_print_json(ev, true);
+		return;
+	}
+	text_time(when, sizeof(when), (uint64_t)jsonx_int(ev, "wall_ns", 0));
+	str_safe(who, sizeof(who), vm && *vm ? vm : "-");
+	str_safe(what, sizeof(what), name ? name : "?");
+	text_fields(fields, sizeof(fields), jsonx_get(ev, "fields"));
+	printf("%s%s%s  %-12s  %s%-20s%s%s%s\n", tint_on(TINT_DIM, c->color), when,
+		tint_off(c->color), who, tint_on(bad ? TINT_BAD : TINT_NONE, c->color), what,
+		bad ? tint_off(c->color) : "", *fields ? "  " : "", fields);
+}
+
+static bool is_wanted(const struct follow *f, struct json_object *ev)
+{
+	const char *id = jsonx_str(ev, "vm"), *name = jsonx_str(ev, "vm_name");
+
+	if (!f->given)
+		return true;
+	if (f->vm[0])
+		return id && strcmp(id, f->vm) == 0;
+	return (id && strcmp(id, f->given) == 0) || (name && strcmp(name, f->given) == 0);
+}
+
+static void on_event(void *user, struct json_object *ev, bool gap)
+{
+	struct follow *f = user;
+
+	if (gap)
+		fputs("vmdeck: some events were lost here: this terminal was too slow\n", stderr);
+	f->seq = jsonx_int(ev, "seq", f->seq);
+	if (!is_wanted(f, ev))
+		return;
+	print_event(f->c, ev);
+	if (fflush(stdout) < 0) {
+		f->ended = true;
+		ev_break(f->c->loop, EVBREAK_ONE);
+	}
+}
+
+static void on_lost(void *user, const struct err *e)
+{
+	struct follow *f = user;
+
+	f->ended = true;
+	f->r = -ECONNRESET;
+	*f->e = *e;
+	ev_break(f->c->loop, EVBREAK_ONE);
+}
+
+/* --vm may be a prefix; a VM that is gone is known to the log by its full name or id only. */
+static void look_up(struct cli *c, struct follow *f)
+{
+	autojson struct json_object *vm = NULL;
+	struct err e;
+
+	if (f->given && cli_call(c, "vm.get", cli_vm_params(f->given), CLI_CALL_S, &vm, &e) == 0)
+		snprintf(f->vm, sizeof(f->vm), "%s", jsonx_str(vm, "id"));
+}
+
+static int get_stored(struct cli *c, struct follow *f, int64_t limit, struct json_object **ret,
+	struct err *e)
+{
+	struct json_object *params = json_object_new_object();
+
+	jsonx_add_int(params, "limit", max_of(limit, 1));
+	if (f->given)
+		jsonx_add_str(params, "vm", f->vm[0] ? f->vm : f->given);
+	return cli_call(c, "event.list", params, CLI_CALL_S, ret, e);
+}
+
+static void print_stored(struct cli *c, struct follow *f, struct json_object *list, bool following)
+{
+	size_t n = json_object_array_length(list);
+
+	if (c->json && !following) {
+		cli_print_json(list, false);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *ev = json_object_array_get_idx(list, i);
+
+		print_event(c, ev);
+		f->seq = max_of(f->seq, jsonx_int(ev, "seq", 0));
+	}
+}
+
+/* Everything behind the hello's number comes by subscription; stored ones are up to it. */
+static int follow_on(struct cli *c, struct follow *f, struct err *e)
+{
+	struct json_object *params = json_object_new_object();
+	int r;
+
+	jsonx_add_int(params, "since", f->seq);
+	fflush(stdout);
+	api_set_event_handler(c->api, on_event, f);
+	r = cli_call(c, "event.subscribe", params, CLI_CALL_S, NULL, e);
+	if (r < 0)
+		return r;
+	api_set_lost_handler(c->api, on_lost, f);
+	while (!f->ended)
+		ev_run(c->loop, 0);
+	return f->r;
+}
+
+int cmd_events(struct cli *c)
+{
+	autojson struct json_object *list = NULL;
+	bool following = opt_given(&c->opts, "follow");
+	int64_t limit = opt_num(&c->opts, "limit", following ? LIMIT_FOLLOWING : LIMIT_DEFAULT);
+	struct err e = {0};
+	struct follow f = {.c = c, .given = opt_str(&c->opts, "vm", NULL), .e = &e};
+
+	if (cli_open(c, false, &e) < 0)
+		return cli_fail(&e, EXIT_FAILED);
+	f.seq = jsonx_int(api_hello(c->api), "seq", 0);
+	look_up(c, &f);
+	if (limit > 0 || f.given) {
+		if (get_stored(c, &f, limit, &list, &e) < 0)
+			return cli_fail(&e, EXIT_FAILED);
+	}
+	if (limit > 0 && json_object_is_type(list, json_type_array))
+		print_stored(c, &f, list, following);
+	else if (c->json && !following)
+		puts("[]");
+	if (following && follow_on(c, &f, &e) < 0)
+		return cli_fail(&e, EXIT_FAILED);
+	return EXIT_OK;
+}
