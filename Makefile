@@ -149,12 +149,16 @@ $(TESTBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/vmm_process.o $(L
 
 # ---- the two commands, and what they need ----------------------------------------------------------
 # Packages come first: on a fresh machine nothing below can start without them.
+define install_missing
+missing=$$(for p in $(1); do echo $$p; done | sort >build.want; dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(1) 2>/dev/null | sed -n 's/^installed //p' | sort | comm -13 - build.want | tr '\n' ' '; rm -f build.want); \
+if [ -n "$$missing" ]; then \
+	echo "installing: $$missing"; \
+	get="$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -y -qq --no-install-recommends install $$missing"; \
+	$$get >/dev/null 2>&1 || { $(SUDO) apt-get -qq update && $$get >/dev/null; } || { echo "could not install: $$missing" >&2; exit 1; }; \
+fi
+endef
 deps: ## install the packages that are missing (apt; sudo when not root)
-	@missing=$$(for p in $(DEPS); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done); \
-	if [ -n "$$missing" ]; then echo "installing: $$missing"; \
-		{ $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >build.deps.log 2>&1 || \
-		  { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >build.deps.log 2>&1; }; } || \
-		{ cat build.deps.log; rm -f build.deps.log; echo "could not install: $$missing" >&2; exit 1; }; rm -f build.deps.log; fi
+	@$(call install_missing,$(DEPS))
 
 run: deps ## build, make the default image, open the console (without a terminal: a tour in plain text)
 	@$(MAKE) --no-print-directory all
@@ -173,8 +177,7 @@ test-asan: ## the tests without a VM under ASan and UBSan
 	@python3 tests/run.py --build build/asan --no-vm
 
 check: deps ## test, test-asan, check-layers, check-sizes, lint, check-format
-	@$(SUDO) true; missing=$$(for p in $(DEPS_CHECK); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || printf '%s ' $$p; done); \
-	[ -z "$$missing" ] || $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+	@$(call install_missing,$(DEPS_CHECK))
 	@$(MAKE) --no-print-directory check-layers check-sizes check-format lint test-asan test
 
 check-layers: ## prove that includes point one way only

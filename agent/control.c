@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "agent/agent.h"
+#include "agent/pid1.h"
 #include "agent/util.h"
 #include "agent/vitals.h"
 
@@ -63,7 +63,8 @@ static int on_hello(struct control *c, const struct wire_frame *f)
 	int r = wire_get_hello(f, &h);
 
 	if (r == -EPROTONOSUPPORT)
-		say_error("the host speaks version %u of the protocol, this agent %d: rebuild the image",
+		say_error("the host speaks version %u of the protocol, this agent %d: rebuild the "
+			  "image",
 			h.version, WIRE_VERSION);
 	if (r < 0)
 		return r;
@@ -79,6 +80,8 @@ static int on_hello(struct control *c, const struct wire_frame *f)
 	execs_serve(&a->execs);
 	output_dial(&a->output);
 	vitals_every(c, h.vitals_ms);
+	if (a->pid1 && ack.verdict == WIRE_BOOTED)
+		modules_load_late(PID1_MODULES_LATE);
 	return 0;
 }
 
@@ -144,6 +147,7 @@ static void on_lost(void *user)
 	timer_stop(&c->vitals);
 	/* Until the next HELLO it is not known whose guest this is. */
 	c->agent->serving = false;
+	output_hold(&c->agent->output);
 }
 
 static const struct link_ops control_ops = {
@@ -180,11 +184,6 @@ void control_bye(struct control *c, uint8_t reason, int32_t status)
 
 void control_close(struct control *c, uint32_t ms)
 {
-	const struct linger on = {.l_onoff = 1, .l_linger = (int)(ms + 999) / 1000};
-
-	/* Vsock's close with linger waits until the host has taken everything. */
-	if (c->link.state == LINK_UP)
-		setsockopt(c->link.conn.fd, SOL_SOCKET, SO_LINGER, &on, sizeof(on));
 	timer_stop(&c->vitals);
-	link_stop(&c->link);
+	link_close(&c->link, ms);
 }

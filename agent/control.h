@@ -22,7 +22,7 @@ void control_init(struct control *c, struct agent *a);
 void control_start(struct control *c);
 /* Sends BYE (see WIRE_BYE) when a host is connected. */
 void control_bye(struct control *c, uint8_t reason, int32_t status);
-/* Closes; what was sent is with the host when it returns, or ms milliseconds have passed. */
+/* As link_close. */
 void control_close(struct control *c, uint32_t ms);
 
 #endif

@@ -112,8 +112,8 @@ void exec_lost(struct exec *x)
 		kill_groups(x, SIGCONT);
 		return;
 	}
-	/* The command was reaped, but what it left behind in its group holds its output. The group's
-	 * number is still its own unless a process has got it anew. */
+	/* The command was reaped, but what it left behind in its group holds its output. The
+	 * group's number is still its own unless a process has got it anew. */
 	if (x->state == EXEC_DRAINING && x->pid && kill(x->pid, 0) < 0 && errno == ESRCH)
 		kill(-x->pid, SIGKILL);
 	if (x->state != EXEC_FREE && x->state != EXEC_LOST)

@@ -22,10 +22,10 @@
 #include "agent/user.h"
 
 #define EXEC_REQUEST_MS 10000
-#define EXEC_GO_MS 30000
-#define EXEC_DRAIN_MS 250
-#define EXEC_CLOSE_MS 5000
-#define EXEC_KILL_MS 1000
+#define EXEC_GO_MS      30000
+#define EXEC_DRAIN_MS   250
+#define EXEC_CLOSE_MS   5000
+#define EXEC_KILL_MS    1000
 
 /* Further connections that can be told that all WIRE_EXECS_MAX are taken. */
 #define EXEC_SLOTS (WIRE_EXECS_MAX + 8)
@@ -49,22 +49,23 @@ struct agent;
 struct exec {
 	struct agent *agent;
 	enum exec_state state; /* written by exec_set_state only */
-	bool counted;	       /* is one of WIRE_EXECS_MAX: from ACK on */
-	bool eof;	       /* STDIN_EOF came */
+	bool counted;          /* is one of WIRE_EXECS_MAX: from ACK on */
+	bool eof;              /* STDIN_EOF came */
 	uint8_t id[WIRE_ID];
 	uint8_t flags;
 	uint16_t rows, cols;
 	struct conn conn;
 	struct timer timer; /* the deadline of the state */
 
-	/* From ACK to GO. The strings lie in the stdin buffer, which nothing else needs before GO. */
+	/* From ACK to GO. The strings lie in the stdin buffer, which nothing else needs before GO.
+	 */
 	struct strpack strings; /* cwd, arguments, environment */
 	uint16_t argc, envc;
 	char path[PATH_MAX];
 	struct user user;
 
 	/* From GO on. */
-	pid_t pid; /* 0: none */
+	pid_t pid;        /* 0: none */
 	pid_t foreground; /* the terminal's group when the connection was lost */
 	struct watch in, out, err;
 	struct ring input;
@@ -83,7 +84,7 @@ struct exec_memory {
 struct execs {
 	struct agent *agent;
 	int listen_slot, null_fd;
-	struct timer pause; /* no descriptors left: accept again later */
+	struct timer pause;                  /* no descriptors left: accept again later */
 	uint8_t ids[WIRE_EXEC_IDS][WIRE_ID]; /* requests that got GO; a ring */
 	uint32_t id_count;
 	struct exec slot[EXEC_SLOTS];

@@ -14,7 +14,7 @@
 /* Stdin bytes taken before the host is told: a quarter of its window. */
 #define CREDIT_STEP (WIRE_STDIN_CREDIT / 4)
 /* Less room than this is not worth a read. */
-#define READ_MIN 4096
+#define READ_MIN  4096
 #define READ_ROOM (EXEC_RESERVE + WIRE_HEADER + READ_MIN)
 
 /* One read and one frame a turn, so that no command keeps the loop from the others. */
@@ -183,14 +183,14 @@ void exec_pump(struct exec *x)
 	int r;
 
 	if (x->credit >= CREDIT_STEP && conn_room(&x->conn) >= 2 * n) {
-		conn_queue(&x->conn, wire_put_u32(conn_reserve(&x->conn, n), n, WIRE_CREDIT,
-					     x->credit));
+		conn_queue(&x->conn,
+			wire_put_u32(conn_reserve(&x->conn, n), n, WIRE_CREDIT, x->credit));
 		x->credit = 0;
 	}
 	if (x->state == EXEC_DRAINING && x->out.fd < 0 && x->err.fd < 0 &&
 		conn_room(&x->conn) >= n) {
-		conn_queue(&x->conn, wire_put_exit(conn_reserve(&x->conn, n), n, WIRE_EXIT, x->how,
-					     x->value));
+		conn_queue(&x->conn,
+			wire_put_exit(conn_reserve(&x->conn, n), n, WIRE_EXIT, x->how, x->value));
 		exec_detach(x);
 		exec_set_state(x, EXEC_CLOSING, 0);
 	}

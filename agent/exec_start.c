@@ -152,7 +152,8 @@ static int check_request(struct exec *x, const struct wire_exec_req *m, char *wh
 		return CODE_AGENT;
 	}
 	if (execs_counted(xs) >= WIRE_EXECS_MAX) {
-		snprintf(why, n, "EAGAIN: %d commands run in this guest already; wait for one to end",
+		snprintf(why, n,
+			"EAGAIN: %d commands run in this guest already; wait for one to end",
 			WIRE_EXECS_MAX);
 		return CODE_AGENT;
 	}
@@ -183,8 +184,9 @@ void exec_request(struct exec *x, const struct wire_frame *f)
 	int code;
 
 	if (wire_get_exec_req(f, &m) < 0) {
-		exec_refuse(x, CODE_AGENT, "the request is not understood: the host's program is of "
-					   "another version");
+		exec_refuse(x, CODE_AGENT,
+			"the request is not understood: the host's program is of "
+			"another version");
 		return;
 	}
 	memcpy(x->id, m.id, WIRE_ID);
@@ -201,8 +203,8 @@ void exec_request(struct exec *x, const struct wire_frame *f)
 	}
 	x->counted = true;
 	exec_set_state(x, EXEC_ACKED, EXEC_GO_MS);
-	conn_queue(&x->conn, wire_put_empty(conn_reserve(&x->conn, WIRE_HEADER), WIRE_HEADER,
-				     WIRE_ACK));
+	conn_queue(&x->conn,
+		wire_put_empty(conn_reserve(&x->conn, WIRE_HEADER), WIRE_HEADER, WIRE_ACK));
 	exec_pump(x);
 }
 
@@ -269,8 +271,8 @@ static int run(const struct exec *x, const struct ends *e, struct spawn *s)
 static void not_started(struct exec *x, const char *what, int error)
 {
 	char text[400];
-	int n = snprintf(text, sizeof(text), "vmdeck-agent: cannot start '%.200s': %s: %s\n", x->path,
-		what, strerror(error));
+	int n = snprintf(text, sizeof(text), "vmdeck-agent: cannot start '%.200s': %s: %s\n",
+		x->path, what, strerror(error));
 	uint8_t *p = conn_reserve(&x->conn, WIRE_HEADER + (size_t)n);
 
 	wire_header(p, WIRE_STDERR, (uint32_t)n);
@@ -288,11 +290,11 @@ static void started(struct exec *x)
 	size_t n = WIRE_HEADER + 4;
 
 	exec_set_state(x, EXEC_RUNNING, 0);
-	conn_queue(&x->conn, wire_put_u32(conn_reserve(&x->conn, n), n, WIRE_STARTED,
-				     (uint32_t)x->pid));
+	conn_queue(&x->conn,
+		wire_put_u32(conn_reserve(&x->conn, n), n, WIRE_STARTED, (uint32_t)x->pid));
 	if (x->flags & WIRE_REQ_STDIN)
-		conn_queue(&x->conn, wire_put_u32(conn_reserve(&x->conn, n), n, WIRE_CREDIT,
-					     WIRE_STDIN_CREDIT));
+		conn_queue(&x->conn,
+			wire_put_u32(conn_reserve(&x->conn, n), n, WIRE_CREDIT, WIRE_STDIN_CREDIT));
 }
 
 void exec_go(struct exec *x)

@@ -16,7 +16,7 @@
 
 /* A resumed source keeps its own clock below this. */
 #define CLOCK_SLACK_NS 100000000
-#define MACHINE_ID "/etc/machine-id"
+#define MACHINE_ID     "/etc/machine-id"
 
 static const uint8_t no_generation[WIRE_ID];
 
@@ -104,8 +104,8 @@ static void remember(struct identity *id, const struct wire_hello *h)
 		say_error("the host's environment does not fit; its end is left out");
 }
 
-void hello_apply(struct agent *a, const struct wire_hello *h, uint64_t came_ns,
-	struct wire_hello_ack *ack)
+void hello_apply(
+	struct agent *a, const struct wire_hello *h, uint64_t came_ns, struct wire_hello_ack *ack)
 {
 	struct identity *id = &a->id;
 	bool first = !memcmp(id->generation, no_generation, WIRE_ID);

@@ -7,7 +7,7 @@
 struct agent;
 
 struct identity {
-	uint8_t boot[WIRE_ID];	     /* the kernel's */
+	uint8_t boot[WIRE_ID];       /* the kernel's */
 	uint8_t generation[WIRE_ID]; /* zero before the first HELLO */
 	uint8_t instance[WIRE_ID];
 	struct strpack env; /* for the main process and every command */
@@ -19,9 +19,9 @@ void identity_init(struct identity *id);
 void identity_read_boot(struct identity *id);
 
 /* Applies h; came_ns is the monotonic time it arrived. A generation already known changes nothing,
- * except a clock that stood still for CLOCK_SLACK_NS or more (a paused machine). Steps that fail are
- * said on the console and do not stop the others. */
-void hello_apply(struct agent *a, const struct wire_hello *h, uint64_t came_ns,
-	struct wire_hello_ack *ack);
+ * except a clock that stood still for CLOCK_SLACK_NS or more (a paused machine). Steps that fail
+ * are said on the console and do not stop the others. */
+void hello_apply(
+	struct agent *a, const struct wire_hello *h, uint64_t came_ns, struct wire_hello_ack *ack);
 
 #endif

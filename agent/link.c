@@ -86,6 +86,17 @@ void link_stop(struct link *k)
 	k->state = LINK_OFF;
 }
 
+void link_close(struct link *k, uint32_t ms)
+{
+	const struct linger on = {.l_onoff = 1, .l_linger = (int)(ms + 999) / 1000};
+
+	/* Vsock's close with linger waits for the host's answer to its shutdown; a UNIX socket's
+	 * bytes are with the peer when send returns. */
+	if (k->state == LINK_UP && !k->transport->unix_path)
+		setsockopt(k->conn.fd, SOL_SOCKET, SO_LINGER, &on, sizeof(on));
+	link_stop(k);
+}
+
 void link_proved(struct link *k)
 {
 	timer_stop(&k->timer);

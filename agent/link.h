@@ -45,6 +45,8 @@ void link_init(struct link *k, const struct link_ops *ops, const struct transpor
 void link_start(struct link *k);
 /* Drops the connection and dials no more. */
 void link_stop(struct link *k);
+/* link_stop at the end of all: what was sent is with the host when it returns, or ms passed. */
+void link_close(struct link *k, uint32_t ms);
 /* The host answered as it should: no deadline any more, and the next loss is dialled at once. */
 void link_proved(struct link *k);
 /* Drops the connection because of r (-errno) and dials again. */

@@ -18,7 +18,7 @@
 #define ROOM_MIN 4096
 /* Input taken before the host is told. */
 #define CREDIT_STEP (OUTPUT_INPUT / 4)
-#define SMALL_MAX 64
+#define SMALL_MAX   64
 
 static void output_pump(struct output *o);
 
@@ -162,7 +162,7 @@ static int output_send(struct output *o)
 		}
 		if (o->resumed)
 			queue_small(o);
-		r = conn_flush(c);
+		r = c->out_len ? conn_flush(c) : 0;
 		if (r < 0)
 			return r;
 		if (c->out_len || !o->resumed || o->sent == o->ring.next)
@@ -317,7 +317,7 @@ static void on_up(void *user)
 	struct wire_out_open m = {
 		.first = o->ring.first,
 		.next = o->ring.next,
-		.main_state = (uint8_t)main_wire_state(&o->agent->main),
+		.main_state = main_wire_state(&o->agent->main),
 	};
 	const size_t n = WIRE_HEADER + 128;
 
@@ -327,7 +327,7 @@ static void on_up(void *user)
 	o->credit = 0;
 	o->frame.header_left = 0;
 	o->frame.end = o->sent;
-	o->main_exit_due = m.main_state == MAIN_WIRE_ENDED;
+	o->main_exit_due = m.main_state == MAIN_ENDED;
 	/* What the last connection sent and the main process has not taken yet is still its own. */
 	conn_queue(&o->link.conn, wire_put_out_open(conn_reserve(&o->link.conn, n), n, &m));
 	output_pump(o);
@@ -359,15 +359,40 @@ static const struct link_ops output_ops = {
 	.reserve = SMALL_MAX,
 };
 
+/* Made at the first dial: only HELLO brings the entropy that tells two guests apart. Not blocking:
+ * an agent that may not reseed must not hang here. */
+static void stream_id(struct output *o)
+{
+	static const uint8_t none[WIRE_ID];
+	const uint64_t t[2] = {mono_ns(), wall_ns()};
+
+	if (memcmp(o->stream, none, WIRE_ID) != 0)
+		return;
+	if (getrandom(o->stream, WIRE_ID, GRND_NONBLOCK) != WIRE_ID)
+		memcpy(o->stream, t, WIRE_ID);
+}
+
+void output_hold(struct output *o)
+{
+	if (o->link.state != LINK_UP)
+		link_stop(&o->link);
+}
+
+void output_close(struct output *o, uint32_t ms)
+{
+	link_close(&o->link, ms);
+}
+
 void output_dial(struct output *o)
 {
+	stream_id(o);
 	on_lost(o);
 	link_start(&o->link);
 }
 
 static int fifo_open(struct output *o, const char *path)
 {
-	int fd, r;
+	int fd;
 
 	unlink(path);
 	if (mkfifo(path, 0622) < 0 || chmod(path, 0622) < 0)
@@ -376,8 +401,7 @@ static int fifo_open(struct output *o, const char *path)
 	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	r = output_attach(o, &o->fifo, fd);
-	return r;
+	return output_attach(o, &o->fifo, fd);
 }
 
 int output_init(struct output *o, struct agent *a, const char *fifo)
@@ -390,13 +414,6 @@ int output_init(struct output *o, struct agent *a, const char *fifo)
 	ring_init(&o->input, o->input_buf, sizeof(o->input_buf));
 	conn_init(&o->link.conn, &a->loop, o->in, o->small, sizeof(o->small));
 	link_init(&o->link, &output_ops, &a->transport, WIRE_PORT_OUTPUT, o);
-	/* Not blocking: before the first HELLO the pool may be empty, and uniqueness per boot is
-	 * all that is asked of this id. */
-	if (getrandom(o->stream, WIRE_ID, GRND_NONBLOCK) != WIRE_ID) {
-		uint64_t t[2] = {mono_ns(), wall_ns()};
-
-		memcpy(o->stream, t, WIRE_ID);
-	}
 	r = fifo ? fifo_open(o, fifo) : 0;
 	if (r < 0)
 		say_error("cannot make the output FIFO '%s': %s", fifo, strerror(-r));

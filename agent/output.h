@@ -1,14 +1,14 @@
-/* The guest's numbered output stream: what the main process and writers of the FIFO write, kept in a
- * ring until the host stored it. A full ring stops reading the writers; nothing is dropped. */
+/* The guest's numbered output stream: what the main process and writers of the FIFO write, kept in
+ * a ring until the host stored it. A full ring stops reading the writers; nothing is dropped. */
 #ifndef VMDECK_AGENT_OUTPUT_H
 #define VMDECK_AGENT_OUTPUT_H
 
 #include "agent/link.h"
 #include "agent/ring.h"
 
-#define OUTPUT_SMALL_CAP 4096 /* frames that are not data */
-#define OUTPUT_INPUT 16384    /* host's input not taken by the main process yet */
-#define OUTPUT_SOURCES 2
+#define OUTPUT_SMALL_CAP 4096  /* frames that are not data */
+#define OUTPUT_INPUT     16384 /* host's input not taken by the main process yet */
+#define OUTPUT_SOURCES   2
 
 struct agent;
 
@@ -53,6 +53,11 @@ struct output {
 int output_init(struct output *o, struct agent *a, const char *fifo);
 /* Dials the host; an earlier connection is dropped. */
 void output_dial(struct output *o);
+/* The control connection is gone: dials no more until output_dial; a connection that works stays.
+ */
+void output_hold(struct output *o);
+/* As link_close. */
+void output_close(struct output *o, uint32_t ms);
 /* Adds a descriptor (taken); 0 or -errno. */
 int output_attach(struct output *o, struct output_source *s, int fd);
 void output_detach(struct output *o, struct output_source *s);

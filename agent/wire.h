@@ -37,25 +37,25 @@
 
 #define WIRE_VERSION 1
 
-#define WIRE_CID_HOST 2
+#define WIRE_CID_HOST     2
 #define WIRE_PORT_CONTROL 4990
-#define WIRE_PORT_OUTPUT 4991
-#define WIRE_PORT_EXEC 4992
+#define WIRE_PORT_OUTPUT  4991
+#define WIRE_PORT_EXEC    4992
 
-#define WIRE_HEADER 8
+#define WIRE_HEADER      8
 #define WIRE_PAYLOAD_MAX 65536
-#define WIRE_CHUNK 32768 /* bytes of data that a side puts in one data frame at most */
+#define WIRE_CHUNK       32768 /* bytes of data that a side puts in one data frame at most */
 
 #define WIRE_ARGS_MAX 512
 #define WIRE_ENVS_MAX 512
-#define WIRE_ID 16 /* generation, stream, exec and instance ids: UUID bytes, never a clock */
-#define WIRE_ENTROPY 64
-#define WIRE_STR_MAX 4096 /* one string other than an argument or variable */
+#define WIRE_ID       16 /* generation, stream, exec and instance ids: UUID bytes, never a clock */
+#define WIRE_ENTROPY  64
+#define WIRE_STR_MAX  4096 /* one string other than an argument or variable */
 
-#define WIRE_STDIN_CREDIT 65536	 /* first CREDIT of an exec with stdin */
-#define WIRE_RING 1048576	 /* the agent's output ring, bytes */
-#define WIRE_EXECS_MAX 64	 /* commands at once; one more is REFUSED EAGAIN */
-#define WIRE_EXEC_IDS 1024	 /* request ids remembered for at-most-once */
+#define WIRE_STDIN_CREDIT 65536   /* first CREDIT of an exec with stdin */
+#define WIRE_RING         1048576 /* the agent's output ring, bytes */
+#define WIRE_EXECS_MAX    64      /* commands at once; one more is REFUSED EAGAIN */
+#define WIRE_EXEC_IDS     1024    /* request ids remembered for at-most-once */
 
 /* X(NAME, value, payload) */
 #define WIRE_FRAMES(X)                                                                             \
@@ -96,7 +96,11 @@ enum wire_type {
 #undef X
 };
 
-enum wire_exit_how { WIRE_EXITED = 0, WIRE_SIGNALED = 1, WIRE_NOT_STARTED = 2 /* value: 126/127 */ };
+enum wire_exit_how {
+	WIRE_EXITED = 0,
+	WIRE_SIGNALED = 1,
+	WIRE_NOT_STARTED = 2 /* value: 126/127 */
+};
 
 /* A frame inside the reader's buffer: valid until the next wire_feed/wire_next of that reader. */
 struct wire_frame {
@@ -115,8 +119,8 @@ void wire_reader_init(struct wire_reader *r, void *buf, size_t cap);
 /* Room to read into (always > 0 after wire_next returned 0); commit what was read. */
 uint8_t *wire_room(struct wire_reader *r, size_t *ret_n);
 void wire_commit(struct wire_reader *r, size_t n);
-/* 1: *ret_frame is the next frame (consumed at the next call). 0: more bytes needed. -EPROTO: length
- * over the limit, reserved bytes set, or unknown type: give the connection up. */
+/* 1: *ret_frame is the next frame (consumed at the next call). 0: more bytes needed. -EPROTO:
+ * length over the limit, reserved bytes set, or unknown type: give the connection up. */
 int wire_next(struct wire_reader *r, struct wire_frame *ret_frame);
 /* Writes a header into out[WIRE_HEADER]. */
 void wire_header(uint8_t *out, uint8_t type, uint32_t len);
@@ -125,9 +129,9 @@ const char *wire_type_name(uint8_t type);
 
 /* Payloads. The structs point into the frame they were decoded from, or, for encoding, to the
  * caller's memory. Encoders write header + payload into out and return the whole length, or
- * -EMSGSIZE when cap or a limit is passed, -EINVAL for a NUL byte inside a string. Decoders return 0
- * or -EPROTO; trailing bytes, a NUL byte in a string and values out of range are errors. READY and
- * HELLO of another protocol version: -EPROTONOSUPPORT with only `version` filled. */
+ * -EMSGSIZE when cap or a limit is passed, -EINVAL for a NUL byte inside a string. Decoders return
+ * 0 or -EPROTO; trailing bytes, a NUL byte in a string and values out of range are errors. READY
+ * and HELLO of another protocol version: -EPROTONOSUPPORT with only `version` filled. */
 struct wire_str {
 	const char *s; /* not NUL-ended when decoded */
 	uint16_t len;
@@ -135,7 +139,7 @@ struct wire_str {
 
 struct wire_ready {
 	uint32_t version;
-	uint8_t boot[WIRE_ID];	     /* the guest kernel's boot id */
+	uint8_t boot[WIRE_ID];       /* the guest kernel's boot id */
 	uint8_t generation[WIRE_ID]; /* the last HELLO's; all zero after a boot */
 	uint64_t uptime_ns;
 	struct wire_str agent; /* version text */
@@ -148,7 +152,7 @@ struct wire_hello {
 	uint64_t wall_ns; /* host CLOCK_REALTIME */
 	uint8_t entropy[WIRE_ENTROPY];
 	uint32_t vitals_ms; /* 0 = off */
-	uint8_t tty;	    /* main process on a terminal */
+	uint8_t tty;        /* main process on a terminal */
 	uint16_t rows, cols;
 	struct wire_str hostname;
 	struct wire_str argv[WIRE_ARGS_MAX]; /* main process; none: the image's shell, respawned */
@@ -196,9 +200,9 @@ struct wire_vitals {
 struct wire_out_open {
 	uint8_t stream[WIRE_ID];     /* new at each agent start */
 	uint8_t generation[WIRE_ID]; /* as known by the guest */
-	uint64_t first;		     /* oldest byte in the ring */
-	uint64_t next;		     /* offset of the next byte to be written */
-	uint8_t main_state;	     /* 0 not started, 1 running, 2 ended */
+	uint64_t first;              /* oldest byte in the ring */
+	uint64_t next;               /* offset of the next byte to be written */
+	uint8_t main_state;          /* 0 not started, 1 running, 2 ended */
 };
 
 enum wire_req_flags { WIRE_REQ_STDIN = 1, WIRE_REQ_TTY = 2 };
@@ -237,7 +241,8 @@ int wire_get_u32(const struct wire_frame *f, uint32_t *v);
 int wire_put_u64(void *out, size_t cap, uint8_t type, uint64_t v);
 int wire_get_u64(const struct wire_frame *f, uint64_t *v);
 int wire_put_pong(void *out, size_t cap, uint64_t nonce, uint64_t uptime_ns, uint32_t execs);
-int wire_get_pong(const struct wire_frame *f, uint64_t *nonce, uint64_t *uptime_ns, uint32_t *execs);
+int wire_get_pong(
+	const struct wire_frame *f, uint64_t *nonce, uint64_t *uptime_ns, uint32_t *execs);
 int wire_put_size(void *out, size_t cap, uint8_t type, uint16_t rows, uint16_t cols);
 int wire_get_size(const struct wire_frame *f, uint16_t *rows, uint16_t *cols);
 int wire_put_exit(void *out, size_t cap, uint8_t type, uint8_t how, int32_t value);
@@ -248,7 +253,7 @@ int wire_put_u8(void *out, size_t cap, uint8_t type, uint8_t v);
 int wire_get_u8(const struct wire_frame *f, uint8_t *v);
 /* OUT_DATA: offset + bytes. get: *ret_data points into the frame. */
 int wire_put_out_data(void *out, size_t cap, uint64_t offset, const void *data, size_t n);
-int wire_get_out_data(const struct wire_frame *f, uint64_t *offset, const uint8_t **ret_data,
-	uint32_t *ret_n);
+int wire_get_out_data(
+	const struct wire_frame *f, uint64_t *offset, const uint8_t **ret_data, uint32_t *ret_n);
 
 #endif

@@ -90,13 +90,14 @@ static int say_hello(
 	error = jsonx_get(o, "error");
 	if (error && opts->any_version && jsonx_get(o, "id"))
 		return 0;
-	if (error && client_take_error(error, e) == -EPROTONOSUPPORT)
-		return err_wrap(e, -EPROTONOSUPPORT,
+	r = error ? client_take_error(error, e) : 0;
+	if (r == -EPROTO || r == -EPROTONOSUPPORT)
+		return err_wrap(e, r,
 			"vmdeckd (pid %d) refuses this vmdeck: end it with `vmdeck daemon stop` "
 			"(VMs go on running) and try again",
 			daemon_pid(c->fd));
-	if (error)
-		return -e->code;
+	if (r < 0)
+		return r;
 	c->hello = json_object_get(jsonx_get(o, "result"));
 	return opts->any_version ? 0 : check_versions(c, e);
 }

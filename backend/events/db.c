@@ -108,7 +108,8 @@ static int open_tables(struct edb *db, const char *path, struct err *e)
 	if (!r)
 		r = run(db, schema, "make its tables", e);
 	if (!r)
-		r = prepare(db, "INSERT INTO event VALUES(?,?,?,?,?,?,?)", &db->insert, e);
+		r = prepare(
+			db, "INSERT OR REPLACE INTO event VALUES(?,?,?,?,?,?,?)", &db->insert, e);
 	if (!r)
 		r = prepare(db,
 			"DELETE FROM event WHERE seq <= "
@@ -123,6 +124,15 @@ static int open_tables(struct edb *db, const char *path, struct err *e)
 	return ok ? 0 : edb_error(db->c, "count its rows", e);
 }
 
+void edb_fini(struct edb *db)
+{
+	sqlite3_finalize(db->insert);
+	sqlite3_finalize(db->prune);
+	sqlite3_finalize(db->reserve);
+	sqlite3_close(db->c);
+	memset(db, 0, sizeof(*db));
+}
+
 int edb_open(struct edb *db, const char *path, struct err *e)
 {
 	int r;
@@ -131,17 +141,10 @@ int edb_open(struct edb *db, const char *path, struct err *e)
 	r = open_tables(db, path, e);
 	/* A statement that does not fit the tables: they are not ours. */
 	if (r == -EIO && sqlite3_errcode(db->c) == SQLITE_ERROR)
-		return err_set(e, EBADMSG, "%s", sqlite3_errmsg(db->c));
+		r = err_set(e, EBADMSG, "%s", sqlite3_errmsg(db->c));
+	if (r < 0)
+		edb_fini(db);
 	return r;
-}
-
-void edb_fini(struct edb *db)
-{
-	sqlite3_finalize(db->insert);
-	sqlite3_finalize(db->prune);
-	sqlite3_finalize(db->reserve);
-	sqlite3_close(db->c);
-	memset(db, 0, sizeof(*db));
 }
 
 int edb_numbers(struct edb *db, uint64_t *ret_stored, uint64_t *ret_reserved, struct err *e)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "backend/base/jsonx.h"
 #include "backend/events/events_impl.h"
@@ -135,20 +136,21 @@ static uint64_t number_beyond_all(void)
 
 static int open_db(struct events *l, uint64_t *ret_stored, uint64_t *ret_last, struct err *e)
 {
-	int r = edb_open(&l->db, l->path, e);
+	struct err why;
+	int r = edb_open(&l->db, l->path, &why);
 
 	if (!r)
-		r = edb_numbers(&l->db, ret_stored, ret_last, e);
-	if (r != -EBADMSG) {
-		*ret_last = r ? 0 : max_of(*ret_stored, *ret_last);
-		return r;
+		r = edb_numbers(&l->db, ret_stored, ret_last, &why);
+	if (!r) {
+		*ret_last = max_of(*ret_stored, *ret_last);
+		return 0;
 	}
+	if (r != -EBADMSG)
+		return err_set(e, -r, "%s", why.msg);
 	edb_fini(&l->db);
-	r = edb_set_aside(l->path, e ? e->msg : "damaged", &l->aside, e);
-	if (!r)
-		r = edb_open(&l->db, l->path, e);
 	*ret_stored = *ret_last = number_beyond_all();
-	return r;
+	r = edb_set_aside(l->path, why.msg, &l->aside, e);
+	return r < 0 ? r : edb_open(&l->db, l->path, e);
 }
 
 static int start_writer(struct events *l, struct err *e)
@@ -183,6 +185,7 @@ int events_open_keep(struct events **ret, const char *db_path, int64_t keep, eve
 {
 	struct events *l = xcalloc(1, sizeof(*l));
 	uint64_t stored = 0, last = 0;
+	pthread_condattr_t monotonic;
 	int r;
 
 	l->sink = sink;
@@ -191,7 +194,10 @@ int events_open_keep(struct events **ret, const char *db_path, int64_t keep, eve
 	l->keep = keep;
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_mutex_init(&l->reader_lock, NULL);
-	pthread_cond_init(&l->wake, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&l->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	r = open_db(l, &stored, &last, e);
 	if (!r)
 		r = edb_reserve(&l->db, last + EVENTS_BLOCK, e);
@@ -220,6 +226,7 @@ void events_close(struct events *l)
 {
 	if (!l)
 		return;
+	l->sink = NULL; /* what it needs may be gone already */
 	if (l->started) {
 		tell_news(l);
 		pthread_mutex_lock(&l->lock);

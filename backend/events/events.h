@@ -30,10 +30,11 @@ struct event {
 struct events;
 typedef void events_sink(void *user, const struct event *ev);
 
-/* Opens (makes) the database; sink (may be NULL) is called for each event as it is added, and must
- * not add one. A damaged database is set aside as <db_path>.broken-<time> and a new one begun, now
- * or whenever the damage is met; the event events.broken {file, why} says so, and numbering goes on
- * far above the lost one. -ENOSPC, -EROFS...: the database cannot be written. */
+/* Opens (makes) the database; sink (may be NULL) is called for each event as it is added, also
+ * before this returns, but not by events_close; it must not add one. A damaged database is set
+ * aside as <db_path>.broken-<time> and a new one begun, now or whenever the damage is met; the
+ * event events.broken {file, why} says so, and numbering goes on far above the lost one. -ENOSPC,
+ * -EROFS...: the database cannot be written. */
 int events_open(
 	struct events **ret, const char *db_path, events_sink *sink, void *user, struct err *e);
 /* Writes what is queued and closes. NULL is fine. */

@@ -63,6 +63,7 @@ void entry_unref(struct entry *en);
 
 /* db.c. Errors: -EBADMSG the file is damaged or no database of ours, -ENOSPC, -EROFS, -EIO... */
 int edb_error(sqlite3 *c, const char *what, struct err *e);
+/* On failure db is as after edb_fini. */
 int edb_open(struct edb *db, const char *path, struct err *e);
 void edb_fini(struct edb *db);
 /* Newest stored number, and the newest that was reserved (0: none). */

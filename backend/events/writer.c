@@ -31,7 +31,7 @@ static void wait_for_work(struct events *l)
 	struct timespec until;
 
 	if (l->failing && !l->stop) {
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec += RETRY_S;
 		while (!l->stop && pthread_cond_timedwait(&l->wake, &l->lock, &until) != ETIMEDOUT)
 			;
@@ -55,12 +55,23 @@ static void take_work(struct events *l, struct work *w)
 	w->stop = l->stop;
 }
 
+/* A file that was just begun knows nothing of the numbers in use. */
+static int open_file(struct events *l, struct err *e)
+{
+	int r = edb_open(&l->db, l->path, e);
+	uint64_t reserved;
+
+	pthread_mutex_lock(&l->lock);
+	reserved = l->reserved;
+	pthread_mutex_unlock(&l->lock);
+	return r < 0 ? r : edb_reserve(&l->db, reserved, e);
+}
+
 /* The loop's reader holds the old file: it is closed first, so that no one has the name's old
  * meaning open when the new database appears under it. */
 static int begin_anew(struct events *l, const char *why, struct err *e)
 {
 	char *fields = NULL;
-	uint64_t reserved;
 	int r;
 
 	pthread_mutex_lock(&l->reader_lock);
@@ -75,10 +86,8 @@ static int begin_anew(struct events *l, const char *why, struct err *e)
 	free(l->aside);
 	l->aside = fields;
 	l->damaged = false;
-	reserved = l->reserved;
 	pthread_mutex_unlock(&l->lock);
-	r = edb_open(&l->db, l->path, e);
-	return r < 0 ? r : edb_reserve(&l->db, reserved, e);
+	return open_file(l, e);
 }
 
 static int do_work(struct events *l, const struct work *w, struct err *e)
@@ -88,7 +97,7 @@ static int do_work(struct events *l, const struct work *w, struct err *e)
 	if (w->damaged)
 		r = begin_anew(l, "found damaged while it was read", e);
 	else if (!l->db.c)
-		r = edb_open(&l->db, l->path, e); /* a new one that could not be made before */
+		r = open_file(l, e); /* it could not be opened the last time */
 	if (!r && w->reserve)
 		r = edb_reserve(&l->db, w->reserve, e);
 	if (!r && w->n)

@@ -85,6 +85,41 @@ static bool line_is_ok(const char *line)
 	return sscanf(line, "OK %u%c", &n, &nl) == 2 && nl == '\n';
 }
 
+static void give_up(struct dial *d)
+{
+	uint32_t port = d->spec.port;
+	double limit = d->spec.timeout;
+	struct err e = {0};
+	int r;
+
+	dial_stop(d);
+	switch (d->stop) {
+	case DIAL_NO_SOCKET:
+		r = err_set(&e, ECONNREFUSED,
+			"no VMM answers at '%s' (%s; %d tries in %.3g s): is the VM running?",
+			d->path, strerror(d->code), d->tries, limit);
+		break;
+	case DIAL_NO_OK:
+		r = err_set(&e, ETIMEDOUT,
+			"the VMM took the connection to guest port %" PRIu32
+			" but sent no OK within %.3g s: the guest is not up, paused or hung",
+			port, limit);
+		break;
+	case DIAL_CLOSED:
+		r = err_set(&e, ECONNREFUSED,
+			"closed by the guest: nothing listens on its port %" PRIu32
+			" (%d tries in %.3g s): is the agent running?",
+			port, d->tries, limit);
+		break;
+	default:
+		r = err_set(&e, EPROTO,
+			"'%s' does not speak the hybrid vsock convention (no \"OK\" line)",
+			d->path);
+		break;
+	}
+	d->done(d, r, -1, &e);
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct dial *d = w->data;
@@ -94,12 +129,14 @@ static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
 	(void)revents;
 	if (r == 0)
 		return;
-	if (r == 1 && line_is_ok(d->line))
+	if (r == 1 && line_is_ok(d->line)) {
 		succeed(d);
-	else if (r == 1 || r == -EPROTO)
-		fail_try(d, DIAL_NOT_HYBRID, EPROTO);
-	else
+	} else if (r == 1 || r == -EPROTO) {
+		d->stop = DIAL_NOT_HYBRID; /* another try would meet the same program */
+		give_up(d);
+	} else {
 		fail_try(d, DIAL_CLOSED, -r);
+	}
 }
 
 /* CONNECT line and ride in one write. */
@@ -162,42 +199,12 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct dial *d = w->data;
-	uint32_t port = d->spec.port;
-	double limit = d->spec.timeout;
-	struct err e = {0};
-	int r;
 
 	(void)loop;
 	(void)revents;
 	if (!d->waiting)
 		d->stop = DIAL_NO_OK; /* a try was under way */
-	dial_stop(d);
-	switch (d->stop) {
-	case DIAL_NO_SOCKET:
-		r = err_set(&e, ECONNREFUSED,
-			"no VMM answers at '%s' (%s; %d tries in %.3g s): is the VM running?",
-			d->path, strerror(d->code), d->tries, limit);
-		break;
-	case DIAL_NO_OK:
-		r = err_set(&e, ETIMEDOUT,
-			"the VMM took the connection to guest port %" PRIu32
-			" but sent no OK within "
-			"%.3g s: the guest is not up, paused or hung",
-			port, limit);
-		break;
-	case DIAL_CLOSED:
-		r = err_set(&e, ECONNREFUSED,
-			"closed by the guest: nothing listens on its port %" PRIu32
-			" (%d tries in %.3g s): is the agent running?",
-			port, d->tries, limit);
-		break;
-	default:
-		r = err_set(&e, EPROTO,
-			"'%s' does not speak the hybrid vsock convention (no \"OK\" line)",
-			d->path);
-		break;
-	}
-	d->done(d, r, -1, &e);
+	give_up(d);
 }
 
 int dial_start(struct dial *d, struct ev_loop *loop, const struct dial_spec *spec, dial_done *done,

@@ -21,7 +21,8 @@ struct dial;
 
 /* Called once, from the loop. r 0: fd (non-blocking) is the caller's, the guest accepted; nothing
  * behind the OK line was read. -ECONNREFUSED: no VMM there, or no listener in the guest;
- * -ETIMEDOUT: the VMM took the connection and said nothing. e tells these apart. */
+ * -ETIMEDOUT: the VMM took the connection and said nothing; -EPROTO: something else answered.
+ * e tells these apart. */
 typedef void dial_done(struct dial *d, int r, int fd, const struct err *e);
 
 struct dial_spec {

@@ -27,12 +27,14 @@ struct guest_identity {
 struct guest_callbacks {
 	/* HELLO_ACK arrived: the guest is itself and serves. Also after each reconnect. */
 	void (*on_ready)(struct guest *g, const struct wire_hello_ack *ack);
-	/* The control connection broke (reset, pause, end); why: a sentence. It may come back. */
+	/* The control connection broke (reset, pause, end), or a new one came to nothing (protocol
+	 * version, silence); why: a sentence, for people only. It may come back. */
 	void (*on_lost)(struct guest *g, const char *why);
+	/* At most ten a second, however many the guest sends. v->why is the guest's own text. */
 	void (*on_vitals)(struct guest *g, const struct wire_vitals *v);
 	/* The stored stream grew (outlog_end tells how far): wake followers. */
 	void (*on_output)(struct guest *g);
-	/* The main process ended. */
+	/* The main process ended; what it wrote is stored. A new daemon is told again. */
 	void (*on_main_exit)(struct guest *g, uint8_t how, int32_t value);
 	/* The guest says it powers off. reason as WIRE_BYE. */
 	void (*on_bye)(struct guest *g, uint8_t reason, int32_t main_status);
@@ -41,11 +43,13 @@ struct guest_callbacks {
 	void (*on_log)(struct guest *g, const char *name, const char *fields_json);
 };
 
-/* Listens on <vsock_path>_4990 and _4991 (stale sockets are replaced). out is borrowed. */
+/* Listens on <vsock_path>_4990 and _4991 (stale sockets are replaced). out is borrowed. -E2BIG: the
+ * command and environment do not fit in HELLO; -ENAMETOOLONG: the path. */
 int guest_open(struct guest **ret, struct ev_loop *loop, const char *vsock_path,
 	const struct guest_identity *id, struct outlog *out, const struct guest_callbacks *cb,
 	void *user, struct err *e);
-/* Closes connections and listeners, unlinks the sockets. NULL is fine. */
+/* Closes connections and listeners, unlinks the sockets; a ping under way is answered -ENOTCONN, no
+ * other callback comes. May be called in a callback of this guest. NULL is fine. */
 void guest_close(struct guest *g);
 void *guest_user(const struct guest *g);
 
@@ -53,7 +57,8 @@ bool guest_connected(const struct guest *g);
 
 typedef void guest_pong(
 	void *user, int r, uint64_t rtt_ns, uint64_t guest_uptime_ns, uint32_t execs);
-/* Health without a fork: one PING at a time (-EBUSY), answered within timeout s or -ETIMEDOUT. */
+/* Health without a fork: one PING at a time (-EBUSY), answered within timeout s or -ETIMEDOUT;
+ * -ENOTCONN when the connection broke meanwhile. */
 int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, struct err *e);
 
 /* Asks for power off; the guest answers BYE and ends. -ENOTCONN when no agent is connected. */
@@ -64,7 +69,8 @@ int guest_set_vitals(struct guest *g, uint32_t interval_ms, struct err *e);
  * on_input_room of the waiter is called when there is room again), or -ENOTCONN. */
 ssize_t guest_input(struct guest *g, const void *data, size_t n);
 typedef void guest_input_room(void *user);
-/* Asks for one call when guest_input takes bytes again. cancel: fn NULL with the same user. */
+/* Asks for one call when guest_input takes bytes again (also after a reconnect). cancel: fn NULL
+ * with the same user. */
 void guest_want_input(struct guest *g, guest_input_room *fn, void *user);
 void guest_resize(struct guest *g, uint16_t rows, uint16_t cols);
 

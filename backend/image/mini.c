@@ -14,6 +14,7 @@ static const struct {
 	const char *path;
 	mode_t mode;
 } dirs[] = {
+	{".", 0755}, /* the kernel makes its root writable for all */
 	{"bin", 0755},
 	{"dev", 0755},
 	{"etc", 0755},
@@ -204,7 +205,7 @@ static void add_module_files(
 		autofree char *path = xasprintf("%s/%s", root, mod->path);
 
 		add_dirs_of(c, path, &seen);
-		cpio_file(c, path, 0644, mod->data, mod->len);
+		cpio_file(c, path, 0644, mod->data, modules_unsigned_len(mod));
 	}
 	cpio_file(c, dep_path, 0644, buf_peek(dep), dep->len);
 	cpio_file(c, alias_path, 0644, buf_peek(alias), alias->len);

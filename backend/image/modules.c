@@ -135,6 +135,22 @@ int modules_depends(const struct module *m, int (*fn)(void *user, const char *na
 	return r;
 }
 
+size_t modules_unsigned_len(const struct module *m)
+{
+	/* include/linux/module_signature.h: signature, 12 bytes that end with its be32 length,
+	 * this. */
+	static const char magic[] = "~Module signature appended~\n";
+	size_t tail = sizeof(magic) - 1 + 12, sig;
+	const uint8_t *p;
+
+	if (m->len < tail ||
+		memcmp(m->data + m->len - sizeof(magic) + 1, magic, sizeof(magic) - 1) != 0)
+		return m->len;
+	p = m->data + m->len - sizeof(magic) + 1 - 4;
+	sig = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+	return sig > m->len - tail ? m->len : m->len - tail - sig;
+}
+
 struct walk {
 	struct modules *m;
 	size_t *order, n;

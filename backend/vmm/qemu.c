@@ -128,7 +128,7 @@ static struct vmm *create(void)
 
 	q->base.ops = &vmm_qemu;
 	q->base.proc.pidfd = -1;
-	qmp_io_init(&q->qmp);
+	qemu_session_init(q);
 	return &q->base;
 }
 
@@ -143,11 +143,6 @@ static int start(struct vmm *v, vmm_done *done, struct err *e)
 	r = qemu_spawn(q, e);
 	if (r < 0)
 		return r;
-	r = qemu_connect(q, e);
-	if (r < 0) {
-		qemu_undo_start(q);
-		return r;
-	}
 	qemu_set_state(q, VMM_STARTING);
 	op_begin(q, QEMU_START, done);
 	return 0;
@@ -222,14 +217,12 @@ static void destroy(struct vmm *v)
 	if (!v)
 		return;
 	q = qemu_of(v);
-	qmp_io_close(&q->qmp);
 	/* A start that has not said done, or whose failure is being cleaned up. */
 	if (q->op == QEMU_START)
 		qemu_undo_start(q);
 	if (v->loop)
 		op_abandon(q);
-	log_cap_stop(&q->serial_cap);
-	log_cap_stop(&q->log_cap);
+	qemu_session_stop(q);
 	proc_forget(&v->proc);
 	free(q->qmp_path);
 	free(q->pid_path);

@@ -29,6 +29,12 @@ struct qemu {
 	bool lost;                /* the monitor closed; why says it, the process' end may follow */
 	int result;
 	struct err why;
+
+	/* After SHUTDOWN the process has to end by itself; QEMU 7.2 hangs in monitor_cleanup when
+	 * a command was under way at that moment. */
+	ev_timer shutdown_limit;
+	char shutdown[32]; /* QEMU's reason, "" before */
+	bool hung;         /* killed by shutdown_limit */
 };
 
 /* qemu.c */
@@ -48,6 +54,8 @@ void qemu_remove_files(struct qemu *q);
 int qemu_connect(struct qemu *q, struct err *e);
 /* Sends the command of the operation under way; called when the monitor is ready. */
 void qemu_op_send(struct qemu *q);
+void qemu_session_init(struct qemu *q);
+void qemu_session_stop(struct qemu *q); /* closes the monitor, stops what watches */
 /* The only writer of a VM's state. */
 void qemu_set_state(struct qemu *q, enum vmm_state to);
 void qemu_on_exit(struct proc *p, int status);

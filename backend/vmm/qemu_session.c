@@ -3,13 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 
-#define LOST_LIMIT 3. /* s from a closed monitor to the end of the process; normal: 0.01 */
-#define TAIL_MAX   1024
+#define LOST_LIMIT     3. /* s from a closed monitor to the end of the process; normal: 0.01 */
+#define SHUTDOWN_LIMIT 2. /* s from SHUTDOWN to the end of the process; normal: 0.02 */
+#define TAIL_MAX       1024
 
 static void emit(struct qemu *q, enum vmm_event ev, const char *detail)
 {
@@ -135,18 +137,29 @@ static void event_resume(struct qemu *q, struct json_object *data)
 	end_changed(q);
 }
 
+static void on_shutdown_limit(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct qemu *q = container_of(w, struct qemu, shutdown_limit);
+
+	(void)loop;
+	(void)revents;
+	q->hung = true;
+	proc_signal(&q->base.proc, SIGKILL);
+}
+
 static void event_shutdown(struct qemu *q, struct json_object *data)
 {
 	const char *reason = jsonx_str(data, "reason");
-	char detail[64];
 
-	if (!reason)
-		reason = "unknown";
-	str_safe(detail, sizeof(detail), reason);
-	if (strcmp(reason, "guest-panic") == 0)
-		emit(q, VMM_EV_PANIC, detail);
+	str_safe(q->shutdown, sizeof(q->shutdown), reason ? reason : "shutdown");
+	ev_now_update(q->base.loop);
+	ev_timer_stop(q->base.loop, &q->shutdown_limit);
+	ev_timer_set(&q->shutdown_limit, SHUTDOWN_LIMIT, 0.);
+	ev_timer_start(q->base.loop, &q->shutdown_limit);
+	if (strcmp(q->shutdown, "guest-panic") == 0)
+		emit(q, VMM_EV_PANIC, q->shutdown);
 	else if (jsonx_bool(data, "guest", false))
-		emit(q, VMM_EV_POWEROFF, detail);
+		emit(q, VMM_EV_POWEROFF, q->shutdown);
 }
 
 static void event_panicked(struct qemu *q, struct json_object *data)
@@ -217,6 +230,21 @@ static const struct qmp_io_handler handler = {
 	.on_lost = on_lost,
 };
 
+void qemu_session_init(struct qemu *q)
+{
+	qmp_io_init(&q->qmp);
+	ev_timer_init(&q->shutdown_limit, on_shutdown_limit, 0., 0.);
+}
+
+void qemu_session_stop(struct qemu *q)
+{
+	qmp_io_close(&q->qmp);
+	log_cap_stop(&q->serial_cap);
+	log_cap_stop(&q->log_cap);
+	if (q->base.loop)
+		ev_timer_stop(q->base.loop, &q->shutdown_limit);
+}
+
 int qemu_connect(struct qemu *q, struct err *e)
 {
 	return qmp_io_open(&q->qmp, q->base.loop, q->qmp_path, &handler, q, e);
@@ -252,7 +280,12 @@ static void exit_detail(const struct qemu *q, int status, char *out, size_t n)
 
 	proc_status_text(text, sizeof(text), status);
 	last_line(q, line, sizeof(line));
-	if (status == 0 || !line[0])
+	if (q->hung)
+		snprintf(out, n, "killed: it did not end %g s after %s", SHUTDOWN_LIMIT,
+			q->shutdown);
+	else if (status == 0 && q->shutdown[0])
+		snprintf(out, n, "%s after %s", text, q->shutdown);
+	else if (status == 0 || !line[0])
 		snprintf(out, n, "%s", text);
 	else
 		snprintf(out, n, "%s: %s", text, line);
@@ -264,10 +297,9 @@ void qemu_on_exit(struct proc *p, int status)
 	char detail[350];
 	bool coming = q->op == QEMU_START || q->op == QEMU_ADOPT;
 
+	qmp_io_finish(&q->qmp); /* its last events come before its end */
+	qemu_session_stop(q);
 	exit_detail(q, status, detail, sizeof(detail));
-	qmp_io_finish(&q->qmp);
-	log_cap_stop(&q->serial_cap);
-	log_cap_stop(&q->log_cap);
 	qemu_set_state(q, VMM_GONE);
 	if (q->op != QEMU_IDLE) {
 		if (!q->ending) {

@@ -83,6 +83,10 @@ static int spawn(struct qemu *q, const struct qemu_cmd *cmd, struct err *e)
 		.pid_file = q->pid_path};
 	int r = qmp_listen(q->qmp_path, &listen_fd, e);
 
+	/* Connected before QEMU is there: the session waits in the socket's queue, and there is no
+	 * moment at which it could be refused. */
+	if (r == 0)
+		r = qemu_connect(q, e);
 	if (r == 0)
 		r = open_log(q, &log_fd, e);
 	if (r < 0)
@@ -126,6 +130,7 @@ int qemu_spawn(struct qemu *q, struct err *e)
 	r = spawn(q, &cmd, e);
 	qemu_cmd_fini(&cmd);
 	if (r < 0) {
+		qmp_io_close(&q->qmp);
 		qemu_remove_files(q);
 		return r;
 	}
@@ -155,9 +160,7 @@ void qemu_undo_start(struct qemu *q)
 		poll(&ended, 1, KILL_WAIT_MS);
 		proc_forget(&q->base.proc);
 	}
-	log_cap_stop(&q->serial_cap);
-	log_cap_stop(&q->log_cap);
-	qmp_io_close(&q->qmp);
+	qemu_session_stop(q);
 	qemu_remove_files(q);
 	qemu_set_state(q, VMM_GONE);
 }

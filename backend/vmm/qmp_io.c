@@ -123,6 +123,11 @@ static int flush(struct qmp_io *io)
 
 	while (io->qmp.out.len && n >= 0)
 		n = send_some(io);
+	if (n == -EPIPE || n == -ECONNRESET) {
+		/* Closed: what it said last is still to be read, and the end with it. */
+		buf_consume(&io->qmp.out, io->qmp.out.len);
+		n = 0;
+	}
 	if (n < 0 && n != -EAGAIN)
 		return (int)n;
 	if (io->qmp.out.len)

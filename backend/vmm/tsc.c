@@ -35,7 +35,9 @@ static uint64_t clock_ns(clockid_t clock)
 int tsc_sample(struct tsc_sample *ret)
 {
 	uint64_t before = 0, after = 0, ns, best = UINT64_MAX;
+	int64_t slept;
 
+	ret->suspended_ns = INT64_MAX;
 	/* The narrowest of several tries: an interrupt between the two readings spoils one. */
 	for (int i = 0; i < SAMPLE_TRIES; i++) {
 		if (!read_ticks(&before))
@@ -47,8 +49,10 @@ int tsc_sample(struct tsc_sample *ret)
 			ret->ticks = before + best / 2;
 			ret->ns = ns;
 		}
+		slept = -(int64_t)clock_ns(CLOCK_MONOTONIC);
+		slept += (int64_t)clock_ns(CLOCK_BOOTTIME);
+		ret->suspended_ns = min_of(ret->suspended_ns, slept);
 	}
-	ret->suspended_ns = clock_ns(CLOCK_BOOTTIME) - clock_ns(CLOCK_MONOTONIC);
 	return 0;
 }
 

@@ -9,8 +9,8 @@
 
 struct tsc_sample {
 	uint64_t ticks;
-	uint64_t ns;           /* CLOCK_MONOTONIC_RAW: the counter's clock, not slewed by NTP */
-	uint64_t suspended_ns; /* time this host slept since boot; the counter may restart there */
+	uint64_t ns;          /* CLOCK_MONOTONIC_RAW: the counter's clock, not slewed by NTP */
+	int64_t suspended_ns; /* time this host slept since boot; the counter may restart there */
 };
 
 struct tsc_meter {

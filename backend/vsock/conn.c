@@ -69,7 +69,12 @@ unsigned conn_shut_flags(const struct conn *c)
 const char *conn_state_name(enum conn_state s)
 {
 	static const char *const names[] = {
-		"requested", "open", "draining", "closing", "resetting", "gone",
+		"requested",
+		"open",
+		"draining",
+		"closing",
+		"resetting",
+		"gone",
 	};
 
 	_Static_assert(countof(names) == CONN__COUNT, "a name for every state");

@@ -14,10 +14,10 @@
 enum conn_state {
 	CONN_REQUESTED, /* the host dialled: REQUEST waits to be sent or for its RESPONSE */
 	CONN_OPEN,
-	CONN_DRAINING, /* the guest shut both directions: RST once the host peer has all bytes */
-	CONN_CLOSING,  /* the host is done: SHUTDOWN of both directions, RST awaited */
+	CONN_DRAINING,  /* the guest shut both directions: RST once the host peer has all bytes */
+	CONN_CLOSING,   /* the host is done: SHUTDOWN of both directions, RST awaited */
 	CONN_RESETTING, /* an RST waits to be sent, nothing else */
-	CONN_GONE,	/* the guest has forgotten it; last bytes may still go to the host peer */
+	CONN_GONE,      /* the guest has forgotten it; last bytes may still go to the host peer */
 	CONN__COUNT
 };
 
@@ -51,18 +51,18 @@ struct conn {
 	uint32_t rx_cnt;    /* bytes that came */
 	uint32_t fwd_cnt;   /* bytes the host peer took */
 	uint32_t fwd_told;  /* fwd_cnt in the last packet to the guest */
-	bool blocked;	    /* the host stream is full: it will say when it is writable */
-	bool host_deaf;	    /* the host peer reads no more: bytes are dropped */
-	bool wrote_eof;	    /* the host peer was told that no more comes */
+	bool blocked;       /* the host stream is full: it will say when it is writable */
+	bool host_deaf;     /* the host peer reads no more: bytes are dropped */
+	bool wrote_eof;     /* the host peer was told that no more comes */
 
 	/* Host to guest. */
 	uint32_t tx_cnt, peer_alloc, peer_fwd;
-	bool readable;	 /* the host stream may have bytes (or its end) */
-	bool eof_near;	 /* its end follows the bytes that are there: no further event comes */
-	bool host_eof;	 /* its end was read */
-	bool hung_up;	 /* the host peer has closed */
-	bool bulk;	 /* the last read filled all buffers offered */
-	bool asked;	 /* credit was asked for since it ran out */
+	bool readable; /* the host stream may have bytes (or its end) */
+	bool eof_near; /* its end follows the bytes that are there: no further event comes */
+	bool host_eof; /* its end was read */
+	bool hung_up;  /* the host peer has closed */
+	bool bulk;     /* the last read filled all buffers offered */
+	bool asked;    /* credit was asked for since it ran out */
 
 	unsigned guest_shut; /* SHUTDOWN flags that came */
 	unsigned told_shut;  /* SHUTDOWN flags that were sent */

@@ -44,7 +44,8 @@ void *mem_user(const struct mem *m, uint64_t addr, uint64_t len)
 		const struct mem_region *r = &m->regions[i];
 
 		if (addr >= r->user && addr - r->user < r->size)
-			return len <= r->size - (addr - r->user) ? r->host + (addr - r->user) : NULL;
+			return len <= r->size - (addr - r->user) ? r->host + (addr - r->user)
+								 : NULL;
 	}
 	return NULL;
 }

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define MEM_REGIONS_MAX 64 /* the kernel's vhost default; QEMU asks for at most so many */
-#define MEM_PAGE 4096	   /* page of the dirty log (VHOST_PAGE_SIZE) */
+#define MEM_REGIONS_MAX 64   /* the kernel's vhost default; QEMU asks for at most so many */
+#define MEM_PAGE        4096 /* page of the dirty log (VHOST_PAGE_SIZE) */
 
 struct mem_region {
 	uint64_t gpa;  /* guest-physical address */

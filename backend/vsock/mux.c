@@ -29,12 +29,6 @@ void mux_init(struct mux *m, const struct mux_ops *ops, void *user)
 		list_init(&m->timers[i]);
 }
 
-void mux_fini(struct mux *m)
-{
-	if (m->ops)
-		mux_drop_all(m);
-}
-
 void mux_attach(struct mux *m, struct ring *rx, struct ring *tx)
 {
 	m->rx = rx;
@@ -95,6 +89,19 @@ void mux_reap(struct mux *m)
 		conn_fini(c);
 		free(c);
 	}
+}
+
+void mux_fini(struct mux *m)
+{
+	if (!m->ops)
+		return;
+	while (!list_empty(&m->table.all)) {
+		struct conn *c = container_of(m->table.all.next, struct conn, node);
+
+		drop_host(m, c);
+		bury(m, c);
+	}
+	mux_reap(m);
 }
 
 static bool may_linger(const struct conn *c)
@@ -190,16 +197,18 @@ void mux_flushed(struct mux *m, struct conn *c)
 	}
 }
 
-void mux_drop_all(struct mux *m)
+void mux_forget_guest(struct mux *m)
 {
-	while (!list_empty(&m->table.all)) {
-		struct conn *c = container_of(m->table.all.next, struct conn, node);
+	struct list *at = m->table.all.next;
 
-		drop_host(m, c);
-		mux_gone(m, c);
+	while (at != &m->table.all) {
+		struct conn *c = container_of(at, struct conn, node);
+
+		at = at->next;
+		if (c->state != CONN_GONE)
+			mux_gone(m, c);
 	}
 	m->reply_count = 0;
-	mux_reap(m);
 }
 
 struct conn *mux_dial(struct mux *m, uint32_t guest_port, void *host)

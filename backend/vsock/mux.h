@@ -28,8 +28,9 @@ struct mux_ops {
 	int (*dial)(struct mux *m, struct conn *c);
 	/* The guest accepted a connection of mux_dial: tell the host peer. -errno ends it. */
 	int (*opened)(struct mux *m, struct conn *c);
-	/* Bytes read, 0 at the end, -EAGAIN, or -errno (the peer is gone). After -EAGAIN or less than
-	 * was offered, mux_host_readable follows as soon as there is more (unless it said eof). */
+	/* Bytes read, 0 at the end, -EAGAIN, or -errno (the peer is gone). After -EAGAIN or less
+	 * than was offered, mux_host_readable follows as soon as there is more (unless it said
+	 * eof). */
 	ssize_t (*read)(struct mux *m, struct conn *c, const struct iovec *iov, unsigned n);
 	/* Bytes written, -EAGAIN, or -errno. After -EAGAIN or less than was offered,
 	 * mux_host_writable follows as soon as there is room. */
@@ -58,8 +59,8 @@ struct mux {
 	const struct mux_ops *ops;
 	void *user;
 	uint64_t guest_cid;
-	uint64_t now;	       /* ms, of a clock that stands still while the guest does */
-	struct ring *rx, *tx;  /* borrowed; NULL: stopped */
+	uint64_t now;         /* ms, of a clock that stands still while the guest does */
+	struct ring *rx, *tx; /* borrowed; NULL: stopped */
 	struct table table;
 	struct list ready, dirty, dead;
 	struct list timers[CONN__COUNT]; /* by state, in order of deadline */
@@ -87,8 +88,9 @@ void mux_fini(struct mux *m);
 void mux_attach(struct mux *m, struct ring *rx, struct ring *tx);
 void mux_detach(struct mux *m);
 
-/* Forgets every connection and closes its host stream: the guest was reset and knows of none. */
-void mux_drop_all(struct mux *m);
+/* The guest was reset and knows of no connection: all end. Bytes that it sent before still go to
+ * their host peers. */
+void mux_forget_guest(struct mux *m);
 
 /* One pass; returns enum mux_result flags. */
 unsigned mux_run(struct mux *m);

@@ -193,7 +193,9 @@ static void packet_in(struct mux *m, struct ring_chain *ch)
 	/* Buffers to write, or no whole header: no packet. */
 	if (ch->n != ch->n_read || iov_read(ch->iov, ch->n, raw, sizeof(raw)) < sizeof(raw))
 		return;
-	__asm__ volatile("" ::: "memory"); /* raw is the one copy: never look at the guest's again */
+	__asm__ volatile(
+		"" ::
+			: "memory"); /* raw is the one copy: never look at the guest's again */
 	packet_decode(raw, &in.p);
 	if (in.p.src_cid != m->guest_cid || in.p.dst_cid != PACKET_CID_HOST)
 		return;

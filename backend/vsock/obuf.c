@@ -9,7 +9,7 @@
 #include "backend/vsock/iov.h"
 
 #define FIRST 4096u
-#define KEEP 16384u /* larger ones are freed when they get empty */
+#define KEEP  16384u /* larger ones are freed when they get empty */
 
 void obuf_fini(struct obuf *b)
 {

@@ -55,7 +55,14 @@ void packet_encode(uint8_t out[PACKET_HEADER], const struct packet *p)
 const char *packet_op_name(uint16_t op)
 {
 	static const char *const names[] = {
-		"?", "REQUEST", "RESPONSE", "RST", "SHUTDOWN", "RW", "CREDIT_UPDATE", "CREDIT_REQUEST",
+		"?",
+		"REQUEST",
+		"RESPONSE",
+		"RST",
+		"SHUTDOWN",
+		"RW",
+		"CREDIT_UPDATE",
+		"CREDIT_REQUEST",
 	};
 
 	return op < countof(names) ? names[op] : "?";

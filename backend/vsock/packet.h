@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define PACKET_HEADER 44
+#define PACKET_HEADER   44
 #define PACKET_CID_HOST 2
 
 enum packet_type { PACKET_STREAM = 1, PACKET_SEQPACKET = 2 };
@@ -20,7 +20,7 @@ enum packet_op {
 };
 
 /* Flags of SHUTDOWN: the sender will not receive, will not send any more. */
-#define PACKET_SHUT_RCV 1u
+#define PACKET_SHUT_RCV  1u
 #define PACKET_SHUT_SEND 2u
 #define PACKET_SHUT_BOTH (PACKET_SHUT_RCV | PACKET_SHUT_SEND)
 

@@ -11,12 +11,12 @@
 #include "backend/base/util.h"
 #include "backend/vsock/limits.h"
 
-#define DESC_SIZE 16
-#define F_NEXT 1
-#define F_WRITE 2
-#define F_INDIRECT 4
+#define DESC_SIZE          16
+#define F_NEXT             1
+#define F_WRITE            2
+#define F_INDIRECT         4
 #define AVAIL_NO_INTERRUPT 1
-#define USED_NO_NOTIFY 1
+#define USED_NO_NOTIFY     1
 
 struct desc {
 	uint64_t addr;
@@ -84,30 +84,57 @@ static bool overlap(uint64_t a, uint64_t n, uint64_t b, uint64_t k)
 	return a < b ? b - a < n : a - b < k;
 }
 
+/* Bytes of each part; the event indexes belong to them only when negotiated. */
+static uint64_t desc_size(const struct ring_layout *l)
+{
+	return (uint64_t)l->num * DESC_SIZE;
+}
+
+static uint64_t avail_size(const struct ring_layout *l)
+{
+	return 4 + 2 * (uint64_t)l->num + (l->event_idx ? 2 : 0);
+}
+
+static uint64_t used_size(const struct ring_layout *l)
+{
+	return 4 + 8 * (uint64_t)l->num + (l->event_idx ? 2 : 0);
+}
+
+static bool bind_parts(struct ring *r)
+{
+	const struct ring_layout *l = &r->layout;
+
+	r->desc = mem_user(r->mem, l->desc, desc_size(l));
+	r->avail = mem_user(r->mem, l->avail, avail_size(l));
+	r->used = mem_user(r->mem, l->used, used_size(l));
+	return r->desc && r->avail && r->used;
+}
+
 int ring_init(struct ring *r, const struct mem *mem, const struct ring_layout *l)
 {
-	uint64_t event = l->event_idx ? 2 : 0;
-	uint64_t desc_n = (uint64_t)l->num * DESC_SIZE;
-	uint64_t avail_n = 4 + 2 * (uint64_t)l->num + event;
-	uint64_t used_n = 4 + 8 * (uint64_t)l->num + event;
-	struct ring n = {.mem = mem, .num = (uint16_t)l->num, .event_idx = l->event_idx};
+	struct ring n = {.mem = mem, .layout = *l, .num = (uint16_t)l->num};
 
 	if (l->num == 0 || l->num > RING_SIZE_MAX || (l->num & (l->num - 1)))
 		return -EINVAL;
 	if (l->desc % 16 || l->avail % 2 || l->used % 4)
 		return -EINVAL;
-	if (overlap(l->used, used_n, l->desc, desc_n) || overlap(l->used, used_n, l->avail, avail_n))
+	if (overlap(l->used, used_size(l), l->desc, desc_size(l)) ||
+		overlap(l->used, used_size(l), l->avail, avail_size(l)))
 		return -EINVAL;
-	n.desc = mem_user(mem, l->desc, desc_n);
-	n.avail = mem_user(mem, l->avail, avail_n);
-	n.used = mem_user(mem, l->used, used_n);
-	if (!n.desc || !n.avail || !n.used)
+	if (!bind_parts(&n))
 		return -EFAULT;
+	n.event_idx = l->event_idx;
 	n.indirect = l->indirect;
 	n.last_avail = n.avail_idx = l->base;
 	n.used_idx = load16(used_index(&n), __ATOMIC_ACQUIRE);
 	*r = n;
 	return 0;
+}
+
+void ring_rebind(struct ring *r)
+{
+	if (!bind_parts(r))
+		ring_break(r, "it is outside guest memory now");
 }
 
 /* The chain being walked. */
@@ -216,8 +243,8 @@ static bool available(struct ring *r, uint16_t ahead)
 	return (uint16_t)(r->avail_idx - r->last_avail) > ahead;
 }
 
-int ring_peek(struct ring *r, uint16_t ahead, struct iovec *iov, unsigned max,
-	struct ring_chain *ret)
+int ring_peek(
+	struct ring *r, uint16_t ahead, struct iovec *iov, unsigned max, struct ring_chain *ret)
 {
 	struct walk w = {.r = r, .out = ret, .max = max};
 
@@ -264,7 +291,8 @@ bool ring_signal(struct ring *r)
 		return !(load16(avail_flags(r), __ATOMIC_SEQ_CST) & AVAIL_NO_INTERRUPT);
 	if (!known)
 		return true;
-	return (uint16_t)(now - load16(used_event(r), __ATOMIC_SEQ_CST) - 1) < (uint16_t)(now - old);
+	return (uint16_t)(now - load16(used_event(r), __ATOMIC_SEQ_CST) - 1) <
+	       (uint16_t)(now - old);
 }
 
 void ring_kick_off(struct ring *r)

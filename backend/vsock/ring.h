@@ -20,6 +20,7 @@ struct ring_layout {
 
 struct ring {
 	const struct mem *mem; /* borrowed */
+	struct ring_layout layout;
 	uint16_t num;
 	bool event_idx, indirect;
 	uint8_t *desc, *avail, *used;
@@ -44,10 +45,14 @@ struct ring_chain {
  * outside the regions. *r is written only on success. */
 int ring_init(struct ring *r, const struct mem *mem, const struct ring_layout *l);
 
+/* The memory table has changed under the ring: finds its parts again. A ring that has lost a part
+ * is broken. */
+void ring_rebind(struct ring *r);
+
 /* Looks at the chain `ahead` places after the next one without taking it: its segments go to iov
  * (max entries). 1: *ret is set; 0: there is none yet; -1: the ring is broken. */
-int ring_peek(struct ring *r, uint16_t ahead, struct iovec *iov, unsigned max,
-	struct ring_chain *ret);
+int ring_peek(
+	struct ring *r, uint16_t ahead, struct iovec *iov, unsigned max, struct ring_chain *ret);
 
 /* Takes the next n chains, which were peeked at. */
 void ring_take(struct ring *r, uint16_t n);

@@ -4,27 +4,6 @@
 
 #define ESC 0x1b
 
-/* Private modes that programs switch and may leave behind; on: what a fresh terminal has. Left in
- * this order, so the other screen is left before cursor and wrapping are put right. */
-static const struct mode {
-	uint16_t number;
-	bool on;
-} modes[] = {
-	{1, false},    /* cursor keys send application sequences */
-	{6, false},    /* origin */
-	{9, false},    /* X10 mouse */
-	{1000, false}, /* mouse: buttons */
-	{1001, false}, {1002, false}, {1003, false}, {1004, false}, /* focus */
-	{1005, false}, {1006, false}, {1015, false}, {1016, false},
-	{2004, false}, /* bracketed paste */
-	{47, false},   /* other screen */
-	{1047, false}, {1049, false}, {5, false}, /* reverse video */
-	{7, true},  /* wrap */
-	{25, true}, /* cursor visible */
-};
-
-_Static_assert(countof(modes) <= 32, "modes fit a 32 bit set");
-
 struct out {
 	uint8_t *p; /* NULL: nothing is written */
 	size_t n;
@@ -61,75 +40,6 @@ void ansi_init(struct ansi *a, enum ansi_policy policy)
 	a->policy = policy;
 }
 
-/* ---- what a whole sequence means ----------------------------------------------------------- */
-
-static void note_private_mode(struct ansi *a, unsigned number, bool on)
-{
-	for (size_t i = 0; i < countof(modes); i++)
-		if (modes[i].number == number) {
-			if (on == modes[i].on)
-				a->modes &= ~(1u << i);
-			else
-				a->modes |= 1u << i;
-		}
-}
-
-/* seq: ESC [ ? 1 ; 2 h */
-static void note_private_modes(struct ansi *a)
-{
-	bool on = a->seq[a->len - 1] == 'h';
-	unsigned number = 0;
-
-	for (size_t i = 3; i < a->len; i++) {
-		uint8_t c = a->seq[i];
-
-		if (c >= '0' && c <= '9') {
-			number = number < 100000 ? number * 10 + (c - '0') : number;
-			continue;
-		}
-		note_private_mode(a, number, on);
-		number = 0;
-	}
-}
-
-/* ESC [ m, ESC [ 0 m and ESC [ ; m reset; anything else may colour. */
-static bool sgr_resets(const struct ansi *a)
-{
-	for (size_t i = 2; i + 1 < a->len; i++)
-		if (a->seq[i] != '0' && a->seq[i] != ';')
-			return false;
-	return true;
-}
-
-static void note_csi(struct ansi *a)
-{
-	uint8_t last = a->seq[a->len - 1];
-	bool plain = a->len < 4 || (a->seq[2] >= '0' && a->seq[2] <= ';');
-
-	if (a->seq[2] == '?' && (last == 'h' || last == 'l'))
-		note_private_modes(a);
-	else if (last == 'm' && plain)
-		a->coloured = !sgr_resets(a);
-	else if (last == 'r' && plain)
-		a->region = a->len > 3;
-	else if (last == 'q' && a->len >= 4 && a->seq[a->len - 2] == ' ')
-		a->shape = !(a->len == 4 || (a->len == 5 && a->seq[2] == '0'));
-	else if (last == 'p' && a->len == 4 && a->seq[2] == '!')
-		a->modes = 0, a->keypad = a->region = a->coloured = false;
-}
-
-static void note_esc(struct ansi *a)
-{
-	uint8_t c = a->seq[1];
-
-	if (a->len == 3 && c == '(')
-		a->charset = a->seq[2] != 'B';
-	else if (c == '=' || c == '>')
-		a->keypad = c == '=';
-	else if (c == 'c')
-		a->modes = 0, a->keypad = a->region = a->coloured = a->charset = a->shape = false;
-}
-
 /* ---- what passes --------------------------------------------------------------------------- */
 
 static bool csi_is_colour(const struct ansi *a)
@@ -149,8 +59,8 @@ static bool csi_asks(const struct ansi *a)
 	uint8_t before = a->seq[a->len - 2];
 
 	return last == 'n' || last == 'c' || (last == 'p' && before == '$') || last == 't' ||
-	       (last == 'q' && a->seq[2] == '>') || last == 'x' || (last == 'u' && a->seq[2] == '?') ||
-	       (last == 'w' && before == '$');
+	       (last == 'q' && a->seq[2] == '>') || last == 'x' ||
+	       (last == 'u' && a->seq[2] == '?') || (last == 'w' && before == '$');
 }
 
 static bool esc_asks(const struct ansi *a)
@@ -183,7 +93,7 @@ static void finish_csi(struct ansi *a, struct out *o)
 	bool safe = csi_is_colour(a);
 
 	if (!a->cut && (a->policy != ANSI_SAFE || safe))
-		note_csi(a);
+		ansi_note_csi(a);
 	finish(a, o, safe, csi_asks(a));
 }
 
@@ -244,8 +154,8 @@ static bool utf8_whole(const uint8_t *p, size_t n)
 	return !(p[0] == 0xf0 && p[1] < 0x90) && !(p[0] == 0xf4 && p[1] >= 0x90);
 }
 
-/* Bytes that are no UTF-8. Replayed as they came, but for those that are controls in 8 bits: 0x9b is
- * CSI, and a query could be hidden behind it. */
+/* Bytes that are no UTF-8. Replayed as they came, but for those that are controls in 8 bits: 0x9b
+ * is CSI, and a query could be hidden behind it. */
 static void put_bad(const struct ansi *a, struct out *o, const uint8_t *p, size_t n)
 {
 	if (a->policy == ANSI_SAFE) {
@@ -310,7 +220,8 @@ static void show_held(struct ansi *a, struct out *o)
 }
 
 /* A byte that has no place in an escape sequence. A terminal obeys most controls in the middle of
- * one and goes on with it, so a query may be split by them: REPLAY must see it as the terminal does. */
+ * one and goes on with it, so a query may be split by them: REPLAY must see it as the terminal
+ * does. */
 static void stray(struct ansi *a, struct out *o, uint8_t c)
 {
 	if (a->policy == ANSI_SAFE) {
@@ -339,7 +250,7 @@ static void in_esc(struct ansi *a, struct out *o, uint8_t c)
 		a->state = ANSI_STRING;
 	else if (c >= 0x30) {
 		if (a->policy != ANSI_SAFE)
-			note_esc(a);
+			ansi_note_esc(a);
 		finish(a, o, false, esc_asks(a));
 	}
 }
@@ -439,33 +350,12 @@ size_t ansi_switch(struct ansi *a, enum ansi_policy policy, uint8_t *out)
 			a->len = 0;
 		show_held(a, &o);
 	} else {
-		/* The terminal gets the beginning now and the rest from the live stream; so do we. */
+		/* The terminal gets the beginning now and the rest from the live stream; so do we.
+		 */
 		put(&o, a->seq, a->len);
 		if (policy == ANSI_SAFE)
 			a->state = ANSI_GROUND, a->len = 0;
 	}
 	a->policy = policy;
 	return o.n;
-}
-
-size_t ansi_reset(const struct ansi *a, char *out)
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	if (a->region) /* setting it homes the cursor */
-		n += (size_t)snprintf(out + n, ANSI_SEQ_MAX - n, "\0337\033[r\0338");
-	for (size_t i = 0; i < countof(modes); i++)
-		if (a->modes & 1u << i)
-			n += (size_t)snprintf(out + n, ANSI_SEQ_MAX - n, "\033[?%u%c",
-				modes[i].number, modes[i].on ? 'h' : 'l');
-	if (a->keypad)
-		n += (size_t)snprintf(out + n, ANSI_SEQ_MAX - n, "\033>");
-	if (a->charset)
-		n += (size_t)snprintf(out + n, ANSI_SEQ_MAX - n, "\033(B\017");
-	if (a->shape)
-		n += (size_t)snprintf(out + n, ANSI_SEQ_MAX - n, "\033[0 q");
-	if (a->coloured)
-		n += (size_t)snprintf(out + n, ANSI_SEQ_MAX - n, "\033[m");
-	return n;
 }

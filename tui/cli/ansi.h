@@ -9,13 +9,14 @@
 #include "backend/base/util.h"
 
 #define ANSI_SEQ_MAX 256
-/* Bytes ansi_feed may put out for n bytes in: a bad byte becomes "\xNN", and what was held comes. */
-#define ANSI_OUT_MAX(n) ((n) * 4 + ANSI_SEQ_MAX + 16)
+/* Bytes ansi_feed may put out for n bytes in: a bad byte becomes "\xNN", and what was held comes.
+ */
+#define ANSI_OUT_MAX(n) ((n)*4 + ANSI_SEQ_MAX + 16)
 
 enum ansi_policy {
 	/* Text, tab, line feed and colours. Other whole sequences vanish; control bytes become ^X,
-	 * bytes that are no UTF-8 \xNN: a guest can neither move the cursor, retitle or reprogram the
-	 * terminal, nor make it answer. */
+	 * bytes that are no UTF-8 \xNN: a guest can neither move the cursor, retitle or reprogram
+	 * the terminal, nor make it answer. */
 	ANSI_SAFE,
 	/* Everything but what a terminal answers: for history of a terminal, whose answers would be
 	 * typed into a guest that asked long ago. */
@@ -31,10 +32,11 @@ struct ansi {
 	enum ansi_state state;
 	uint8_t seq[ANSI_SEQ_MAX]; /* the sequence under way, from its ESC on */
 	size_t len;
-	bool cut;	 /* longer than seq */
-	bool cr;	 /* SAFE: a carriage return waits for its line feed */
-	bool coloured;	 /* SGR other than reset is in force */
-	uint32_t modes;	 /* private modes away from their default, bits of the table in ansi.c */
+	bool cut;       /* longer than seq */
+	bool cr;        /* SAFE: a carriage return waits for its line feed */
+	bool coloured;  /* SGR other than reset is in force */
+	uint32_t modes; /* private modes away from their default, bits of the table in ansi_modes.c
+			 */
 	bool keypad, region, charset, shape; /* ESC =, scroll region, ESC ( 0, cursor shape */
 };
 
@@ -47,5 +49,9 @@ size_t ansi_switch(struct ansi *a, enum ansi_policy policy, uint8_t *out);
 /* Sequences that bring a terminal back from all modes the guest left on; "" when there are none.
  * out: ANSI_SEQ_MAX bytes. Returns the length. */
 size_t ansi_reset(const struct ansi *a, char *out);
+
+/* Between ansi.c and ansi_modes.c: a whole sequence in a->seq changes what is in force. */
+void ansi_note_csi(struct ansi *a);
+void ansi_note_esc(struct ansi *a);
 
 #endif

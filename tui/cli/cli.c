@@ -35,6 +35,7 @@ void cli_init(struct cli *c)
 
 void cli_fini(struct cli *c)
 {
+	c->catching = c->catching ? 1 : 0;
 	cli_uncatch(c);
 	api_close(c->api);
 	c->api = NULL;
@@ -63,13 +64,14 @@ static int usage(const struct command *cmd, const struct err *e)
 	return EXIT_USAGE;
 }
 
-static int run_command(struct cli *c, const struct command *cmd, int argc, char **argv)
+/* named: the command was typed, not supposed. */
+static int run_command(struct cli *c, const struct command *cmd, bool named, int argc, char **argv)
 {
 	struct err e = {0};
 
 	c->cmd = cmd;
 	if (command_parse(cmd, argc, argv, &c->opts, &e) < 0)
-		return usage(cmd, &e);
+		return usage(named ? cmd : NULL, &e);
 	if (opt_given(&c->opts, "help")) {
 		help_command(stdout, cmd);
 		return EXIT_OK;
@@ -99,7 +101,7 @@ int cli_run(struct cli *c, int argc, char **argv)
 		if (command_find(argc, argv, &cmd, &words, &e) < 0)
 			return usage(NULL, &e);
 	}
-	return run_command(c, cmd, argc - words, argv + words);
+	return run_command(c, cmd, words > 0, argc - words, argv + words);
 }
 
 /* ---- calls --------------------------------------------------------------------------------- */
@@ -188,9 +190,8 @@ int cli_call(struct cli *c, const char *method, struct json_object *params, doub
 
 void cli_catch(struct cli *c)
 {
-	if (c->catching)
+	if (c->catching++)
 		return;
-	c->catching = true;
 	for (size_t i = 0; i < countof(caught); i++) {
 		struct sigaction sa;
 
@@ -206,9 +207,8 @@ void cli_catch(struct cli *c)
 
 void cli_uncatch(struct cli *c)
 {
-	if (!c->catching)
+	if (!c->catching || --c->catching)
 		return;
-	c->catching = false;
 	for (size_t i = 0; i < countof(caught); i++)
 		if (ev_is_active(&c->catch[i])) {
 			ev_ref(c->loop);
@@ -238,7 +238,8 @@ void cli_print_json(struct json_object *o, bool one_line)
 {
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
 
-	flags |= one_line ? JSON_C_TO_STRING_PLAIN : JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
+	flags |= one_line ? JSON_C_TO_STRING_PLAIN
+			  : JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
 	/* Control characters are escaped by JSON itself. */
 	puts(json_object_to_json_string_ext(o, flags));
 }

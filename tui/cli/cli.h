@@ -1,4 +1,5 @@
-/* What every command has: its options, the loop, the connection to vmdeckd, how to print and fail. */
+/* What every command has: its options, the loop, the connection to vmdeckd, how to print and fail.
+ */
 #ifndef VMDECK_CLI_CLI_H
 #define VMDECK_CLI_CLI_H
 
@@ -20,13 +21,13 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_OURS = 125, EXIT_SIGNA
 struct cli {
 	const struct command *cmd;
 	struct opts opts;
-	struct ev_loop *loop;	/* made by cli_init */
+	struct ev_loop *loop;   /* made by cli_init */
 	struct api_client *api; /* NULL until cli_open */
 	bool tty_out, tty_err;
 	bool color, color_err;
 	bool json;
-	int signal; /* caught by cli_catch, 0: none */
-	bool catching;
+	int signal;   /* caught by cli_catch, 0: none */
+	int catching; /* depth of cli_catch */
 	ev_signal catch[3];
 };
 
@@ -38,11 +39,11 @@ int cli_run(struct cli *c, int argc, char **argv);
 /* Connects, starting vmdeckd when none runs (no_start: -ECONNREFUSED). No-op when connected. */
 int cli_open(struct cli *c, bool no_start, struct err *e);
 /* A call and its answer, connecting first; takes params. name: of the wait, for the sentence when
- * limit s pass. -EINTR: a signal was caught (c->signal); then, and after a timeout, the connection is
- * closed and the next call opens a new one. *ret (may be NULL) is the caller's. */
+ * limit s pass. -EINTR: a signal was caught (c->signal); then, and after a timeout, the connection
+ * is closed and the next call opens a new one. *ret (may be NULL) is the caller's. */
 int cli_call(struct cli *c, const char *method, struct json_object *params, double limit,
 	struct json_object **ret, struct err *e);
-/* From now on SIGINT, SIGTERM and SIGHUP end waits instead of the program. */
+/* From now on SIGINT, SIGTERM and SIGHUP end waits instead of the program. May be nested. */
 void cli_catch(struct cli *c);
 void cli_uncatch(struct cli *c);
 

@@ -41,9 +41,11 @@ static void say_end(const struct session_result *res, const char *name)
 	if (res->end == SESSION_DETACHED)
 		fprintf(stderr, "\n[detached from %s]\n", name);
 	else if (res->exited && res->how == 1)
-		fprintf(stderr, "\n[%s: its main process was ended by signal %d]\n", name, res->value);
+		fprintf(stderr, "\n[%s: its main process was ended by signal %d]\n", name,
+			res->value);
 	else if (res->exited)
-		fprintf(stderr, "\n[%s: its main process ended with exit code %d]\n", name, res->value);
+		fprintf(stderr, "\n[%s: its main process ended with exit code %d]\n", name,
+			res->value);
 	else
 		fprintf(stderr, "\n[%s has ended]\n", name);
 }

@@ -8,8 +8,8 @@
 #include "tui/cli/progress.h"
 #include "tui/cli/work.h"
 
-static void add_number(struct json_object *params, const struct opts *o, const char *option,
-	const char *key)
+static void add_number(
+	struct json_object *params, const struct opts *o, const char *option, const char *key)
 {
 	if (opt_given(o, option))
 		jsonx_add_int(params, key, opt_num(o, option, 0));
@@ -33,11 +33,11 @@ static int make_params(const struct cli *c, struct json_object **ret, struct err
 		jsonx_add_bool(params, "tty", true);
 	if (o->rest) {
 		if (cli_words((const char *const *)o->rest, o->restc, &list, e) < 0)
-			return -e->code;
+			return -EINVAL;
 		json_object_object_add(params, "cmd", list);
 	}
 	if (cli_env(o, &list, e) < 0)
-		return -e->code;
+		return -EINVAL;
 	if (list)
 		json_object_object_add(params, "env", list);
 	*ret = steal_ptr(&params);
@@ -50,10 +50,11 @@ static void print_details(struct json_object *vm)
 	int vcpus = (int)jsonx_int(vm, "vcpus", 0);
 	char ready[32], line[400], safe[400];
 
-	snprintf(line, sizeof(line), "%s is %s: image %s on %s %s%s%s, %d vCPU%s, %d MiB, ready after %s",
+	snprintf(line, sizeof(line),
+		"%s is %s: image %s on %s %s%s%s, %d vCPU%s, %d MiB, ready after %s",
 		jsonx_str(vm, "name"), jsonx_str(vm, "state"), jsonx_str(vm, "image"),
-		jsonx_str(vm, "vmm"), jsonx_str(vm, "version"), accel ? " " : "", accel ? accel : "",
-		vcpus, vcpus == 1 ? "" : "s", (int)jsonx_int(vm, "mem_mib", 0),
+		jsonx_str(vm, "vmm"), jsonx_str(vm, "version"), accel ? " " : "",
+		accel ? accel : "", vcpus, vcpus == 1 ? "" : "s", (int)jsonx_int(vm, "mem_mib", 0),
 		str_duration(ready, sizeof(ready),
 			(uint64_t)(json_object_get_double(jsonx_get(vm, "boot_ms")) * 1e6)));
 	fprintf(stderr, "%s\n", str_safe(safe, sizeof(safe), line));
@@ -63,7 +64,7 @@ int cmd_boot(struct cli *c)
 {
 	autojson struct json_object *vm = NULL;
 	bool quiet = opt_given(&c->opts, "quiet");
-	struct json_object *params;
+	struct json_object *params = NULL;
 	struct work w = {.c = c, .draw = c->tty_err && !quiet && !c->json};
 	struct err e = {0};
 	int r = make_params(c, &params, &e);
@@ -71,8 +72,9 @@ int cmd_boot(struct cli *c)
 	if (r == 0)
 		r = work_boot(&w, params, &vm, &e);
 	if (r == -EINTR) {
-		fprintf(stderr, "vmdeck: interrupted: the boot%s%s goes on in vmdeckd; vmdeck ls shows "
-				"it, vmdeck rm -f NAME ends it\n",
+		fprintf(stderr,
+			"vmdeck: interrupted: the boot%s%s goes on in vmdeckd; vmdeck ls shows "
+			"it, vmdeck rm -f NAME ends it\n",
 			w.vm_name[0] ? " of " : "", w.vm_name);
 		return EXIT_SIGNAL + c->signal;
 	}

@@ -7,14 +7,14 @@
 #include "tui/cli/cli.h"
 #include "tui/cli/text.h"
 
-#define LIMIT_DEFAULT	100
+#define LIMIT_DEFAULT   100
 #define LIMIT_FOLLOWING 10
 
 struct follow {
 	struct cli *c;
 	const char *given; /* --vm, or NULL */
-	char vm[64];	   /* its id when it is a VM that is there */
-	int64_t seq;	   /* newest printed */
+	char vm[64];       /* its id when it is a VM that is there */
+	int64_t seq;       /* newest printed */
 	bool ended;
 	int r;
 	struct err *e;
@@ -77,21 +77,25 @@ static void on_lost(void *user, const struct err *e)
 }
 
 /* --vm may be a prefix; a VM that is gone is known to the log by its full name or id only. */
-static void look_up(struct cli *c, struct follow *f)
+static int look_up(struct cli *c, struct follow *f, struct err *e)
 {
 	autojson struct json_object *vm = NULL;
-	struct err e;
+	int r;
 
-	if (f->given && cli_call(c, "vm.get", cli_vm_params(f->given), CLI_CALL_S, &vm, &e) == 0)
+	if (!f->given)
+		return 0;
+	r = cli_call(c, "vm.get", cli_vm_params(f->given), CLI_CALL_S, &vm, e);
+	if (r == 0)
 		snprintf(f->vm, sizeof(f->vm), "%s", jsonx_str(vm, "id"));
+	return r;
 }
 
-static int get_stored(struct cli *c, struct follow *f, int64_t limit, struct json_object **ret,
-	struct err *e)
+static int get_stored(
+	struct cli *c, struct follow *f, int64_t limit, struct json_object **ret, struct err *e)
 {
 	struct json_object *params = json_object_new_object();
 
-	jsonx_add_int(params, "limit", max_of(limit, 1));
+	jsonx_add_int(params, "limit", limit);
 	if (f->given)
 		jsonx_add_str(params, "vm", f->vm[0] ? f->vm : f->given);
 	return cli_call(c, "event.list", params, CLI_CALL_S, ret, e);
@@ -136,21 +140,20 @@ int cmd_events(struct cli *c)
 	autojson struct json_object *list = NULL;
 	bool following = opt_given(&c->opts, "follow");
 	int64_t limit = opt_num(&c->opts, "limit", following ? LIMIT_FOLLOWING : LIMIT_DEFAULT);
-	struct err e = {0};
+	struct err e = {0}, unknown = {0};
 	struct follow f = {.c = c, .given = opt_str(&c->opts, "vm", NULL), .e = &e};
 
 	if (cli_open(c, false, &e) < 0)
 		return cli_fail(&e, EXIT_FAILED);
 	f.seq = jsonx_int(api_hello(c->api), "seq", 0);
-	look_up(c, &f);
-	if (limit > 0 || f.given) {
-		if (get_stored(c, &f, limit, &list, &e) < 0)
-			return cli_fail(&e, EXIT_FAILED);
-	}
-	if (limit > 0 && json_object_is_type(list, json_type_array))
-		print_stored(c, &f, list, following);
-	else if (c->json && !following)
-		puts("[]");
+	(void)look_up(c, &f, &unknown);
+	if (limit > 0 && get_stored(c, &f, limit, &list, &e) < 0)
+		return cli_fail(&e, EXIT_FAILED);
+	if (!list)
+		list = json_object_new_array();
+	if (unknown.code && !json_object_array_length(list))
+		return cli_fail(&unknown, EXIT_FAILED);
+	print_stored(c, &f, list, following);
 	if (following && follow_on(c, &f, &e) < 0)
 		return cli_fail(&e, EXIT_FAILED);
 	return EXIT_OK;

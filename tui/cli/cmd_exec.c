@@ -43,10 +43,10 @@ static int make_params(
 	const char *text;
 
 	if (cli_words(p->argv, p->argc, &words, e) < 0)
-		return -e->code;
+		return -EINVAL;
 	json_object_object_add(params, "argv", words);
 	if (cli_env(&c->opts, &env, e) < 0)
-		return -e->code;
+		return -EINVAL;
 	if (p->tty)
 		add_term(&env);
 	if (env)
@@ -96,7 +96,7 @@ static int run(struct cli *c, const struct plan *p)
 		.screen = p->tty && c->tty_out ? SCREEN_LIVE : SCREEN_PLAIN,
 		.name = p->vm,
 	};
-	struct json_object *params;
+	struct json_object *params = NULL;
 	struct session_result res;
 	struct err e = {0};
 

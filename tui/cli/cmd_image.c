@@ -10,8 +10,10 @@
 int cmd_image_build(struct cli *c)
 {
 	autojson struct json_object *image = NULL;
-	struct work w = {
-		.c = c, .image = c->opts.args[0], .draw = c->tty_err && !c->json, .lines = !c->tty_err};
+	struct work w = {.c = c,
+		.image = c->opts.args[0],
+		.draw = c->tty_err && !c->json,
+		.lines = !c->tty_err};
 	uint64_t begin = mono_ns();
 	char size[32], took[32];
 	struct err e = {0};
@@ -20,8 +22,9 @@ int cmd_image_build(struct cli *c)
 	w.lines = w.lines && !c->json;
 	r = work_build(&w, opt_given(&c->opts, "force"), &image, &e);
 	if (r == -EINTR) {
-		fprintf(stderr, "vmdeck: interrupted: the build goes on in vmdeckd; vmdeck images shows "
-				"it\n");
+		fprintf(stderr,
+			"vmdeck: interrupted: the build goes on in vmdeckd; vmdeck images shows "
+			"it\n");
 		return EXIT_SIGNAL + c->signal;
 	}
 	if (r < 0)

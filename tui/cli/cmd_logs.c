@@ -76,8 +76,7 @@ static int look(struct tail *t, const char *vm, bool serial, int64_t window)
 }
 
 /* Offset where the last `lines` lines begin: looks at larger and larger ends of the log. */
-static int find_lines(
-	struct cli *c, const char *vm, int64_t lines, uint64_t *ret, struct err *e)
+static int find_lines(struct cli *c, const char *vm, int64_t lines, uint64_t *ret, struct err *e)
 {
 	struct tail t = {.c = c, .lines = lines, .e = e};
 	int64_t window = lines * LINE_GUESS + 4096;
@@ -142,7 +141,7 @@ int cmd_logs(struct cli *c)
 	int64_t lines = opt_num(&c->opts, "lines", -1), since = -1;
 	struct session_result res;
 	struct err e = {0};
-	uint64_t at;
+	uint64_t at = 0;
 
 	o.screen = safe ? SCREEN_SAFE : SCREEN_PLAIN;
 	if (lines > 0) {

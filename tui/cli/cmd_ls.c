@@ -115,7 +115,8 @@ static void image_row(struct table *t, struct json_object *im)
 
 	table_row(t);
 	table_cell(t, TINT_NONE, "%s", text_of(im, "name"));
-	table_cell(t, stale ? TINT_WARN : tint_of_state(state), "%s%s", state, stale ? ", stale" : "");
+	table_cell(
+		t, stale ? TINT_WARN : tint_of_state(state), "%s%s", state, stale ? ", stale" : "");
 	table_cell(t, TINT_NONE, "%s",
 		str_bytes(size, sizeof(size), (uint64_t)jsonx_int(im, "bytes", 0)));
 	table_cell(t, TINT_NONE, "%s", text_age(age, sizeof(age), time_of(im, "created_ns")));

@@ -16,7 +16,7 @@ struct target;
 /* What one command asks and how it says that it is done. */
 struct deed {
 	const char *method;
-	const char *key; /* parameter that names the thing */
+	const char *key;  /* parameter that names the thing */
 	const char *done; /* "paused" */
 	void (*add)(const struct cli *c, struct json_object *params);
 	/* Words behind the name instead of done; may be NULL. */
@@ -50,8 +50,7 @@ static void report(const struct target *t)
 	if (t->r < 0)
 		cli_fail(&t->err, EXIT_FAILED);
 	else if (!t->batch->c->json)
-		printf("%s: %s\n", safe,
-			d->tell ? d->tell(words, sizeof(words), t) : d->done);
+		printf("%s: %s\n", safe, d->tell ? d->tell(words, sizeof(words), t) : d->done);
 }
 
 static void send_more(struct batch *b);

@@ -114,7 +114,8 @@ static int check_choice(const struct opt_def *def, const char *value, struct err
 		w += n;
 	}
 	str_safe(shown, sizeof(shown), value);
-	return err_set(e, EINVAL, "--%s cannot be '%s': it is one of %s", def->name, shown, def->words);
+	return err_set(
+		e, EINVAL, "--%s cannot be '%s': it is one of %s", def->name, shown, def->words);
 }
 
 static int set_value(struct opt_value *v, const char *value, struct err *e)

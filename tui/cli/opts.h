@@ -20,17 +20,18 @@ enum opt_type {
 /* A table ends with a row without name. */
 struct opt_def {
 	const char *name; /* long name, without dashes */
-	char letter;	  /* or 0 */
+	char letter;      /* or 0 */
 	enum opt_type type;
 	const char *arg; /* name of its value in help, NULL for flags */
 	const char *help;
-	const char *words; /* OPT_CHOICE: the allowed ones; else: "@vm", "@image", "@dir" for completion */
+	const char *words; /* OPT_CHOICE: the allowed ones; else: "@vm", "@image", "@dir" for
+			      completion */
 	int64_t min, max;
 };
 
 /* Words that belong to a command run elsewhere. */
 enum opts_rest {
-	OPTS_REST_NONE,	  /* "--" only ends the options */
+	OPTS_REST_NONE,   /* "--" only ends the options */
 	OPTS_REST_DASHES, /* all words after "--" */
 	OPTS_REST_WORDS,  /* those, or all from the first word after `lead` arguments on */
 };
@@ -60,8 +61,8 @@ struct opts {
 };
 
 /* Parses all of argv[0..argc-1] (no program or command name in it): --opt VALUE, --opt=VALUE, -o
- * VALUE, -oVALUE, -abc, "--". 0, or -EINVAL with a sentence (an unknown option proposes the nearest).
- * opts_fini either way. */
+ * VALUE, -oVALUE, -abc, "--". 0, or -EINVAL with a sentence (an unknown option proposes the
+ * nearest). opts_fini either way. */
 int opts_parse(struct opts *o, const struct opts_spec *spec, int argc, char **argv, struct err *e);
 void opts_fini(struct opts *o);
 

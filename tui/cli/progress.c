@@ -7,7 +7,7 @@
 #include "tui/cli/text.h"
 #include "tui/cli/tty.h"
 
-#define TICK_S	  0.1
+#define TICK_S    0.1
 #define BAR_CELLS 24
 #define LINE_MAX_ 800
 

@@ -1,5 +1,5 @@
-/* One line on stderr that is redrawn in place: the steps of a long operation, or a bar. Off a terminal
- * it draws nothing. */
+/* One line on stderr that is redrawn in place: the steps of a long operation, or a bar. Off a
+ * terminal it draws nothing. */
 #ifndef VMDECK_CLI_PROGRESS_H
 #define VMDECK_CLI_PROGRESS_H
 
@@ -12,8 +12,8 @@
 
 struct progress {
 	struct ev_loop *loop;
-	bool on;	 /* draws */
-	bool bar;	 /* steps count bytes and have one line, else they line up with their times */
+	bool on;  /* draws */
+	bool bar; /* steps count bytes and have one line, else they line up with their times */
 	char title[100];
 	struct {
 		char name[40];
@@ -21,7 +21,7 @@ struct progress {
 	} steps[PROGRESS_STEPS];
 	int count;
 	uint64_t done, total; /* of the last step */
-	ev_timer tick;	      /* the clock of the running step is part of the line */
+	ev_timer tick;        /* the clock of the running step is part of the line */
 };
 
 void progress_init(struct progress *p, struct ev_loop *loop, bool on, bool bar);

@@ -1,7 +1,7 @@
-/* Theory of operation: output goes filter -> sink; while a sink has bytes queued the stream is held,
- * so a slow reader of ours stops the guest and nothing grows. Input is read only when the stream took
- * all that was read before. The end (stream's, signal's, operator's) is noted once; the loop then
- * runs until the sinks are empty. */
+/* Theory of operation: output goes filter -> sink; while a sink has bytes queued the stream is
+ * held, so a slow reader of ours stops the guest and nothing grows. Input is read only when the
+ * stream took all that was read before. The end (stream's, signal's, operator's) is noted once; the
+ * loop then runs until the sinks are empty. */
 #include "tui/cli/session.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "tui/cli/tty.h"
 
 #define INPUT_CHUNK 32768
-#define AGAIN_S	    2.0 /* a second Ctrl-C within this time ends us */
+#define AGAIN_S     2.0 /* a second Ctrl-C within this time ends us */
 #define KEY_CTRL_C  3
 #define RECONNECTS  3
 
@@ -267,8 +267,7 @@ static void enter_raw(struct session *s)
 {
 	struct err e;
 
-	if (s->o->raw && s->opened && !s->ended &&
-		tty_raw(STDIN_FILENO, s->o->keep_output, &e) < 0)
+	if (s->o->raw && s->opened && !s->ended && tty_raw(STDIN_FILENO, s->o->keep_output, &e) < 0)
 		fprintf(stderr, "vmdeck: %s\n", e.msg);
 }
 
@@ -288,8 +287,8 @@ static void on_terminal(struct ev_loop *loop, ev_signal *w, int revents)
 	send_size(s);
 }
 
-static void watch_signal(struct session *s, ev_signal *w, int sig,
-	void (*fn)(struct ev_loop *, ev_signal *, int))
+static void watch_signal(
+	struct session *s, ev_signal *w, int sig, void (*fn)(struct ev_loop *, ev_signal *, int))
 {
 	struct sigaction sa;
 
@@ -433,8 +432,9 @@ int session_run(struct cli *c, struct json_object *params, const struct session_
 	init(&s);
 	r = api_stream_open(&s.stream, c->api, o->method, params, &handler, &s, e);
 	if (r == 0) {
-		while (!s.ended || ((sink_busy(&s.out) || sink_busy(&s.err)) &&
-					   ret->end != SESSION_SIGNAL && ret->end != SESSION_OUTPUT))
+		while (!s.ended ||
+			((sink_busy(&s.out) || sink_busy(&s.err)) && ret->end != SESSION_SIGNAL &&
+				ret->end != SESSION_OUTPUT))
 			ev_run(c->loop, 0);
 	}
 	fini(&s);

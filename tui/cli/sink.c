@@ -13,9 +13,9 @@
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int revents);
 
-/* /proc/self/fd/N opens the same pipe or terminal as a new open file description, whose O_NONBLOCK is
- * ours alone. Not for regular files (the offset and O_APPEND would be lost; they never block), and
- * not for a pty master's /dev/ptmx, which would make a new pty. */
+/* /proc/self/fd/N opens the same pipe or terminal as a new open file description, whose O_NONBLOCK
+ * is ours alone. Not for regular files (the offset and O_APPEND would be lost; they never block),
+ * and not for a pty master's /dev/ptmx, which would make a new pty. */
 static int open_own(int fd, const struct stat *st)
 {
 	char path[40];

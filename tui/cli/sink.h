@@ -15,7 +15,7 @@ typedef void sink_on_drained(struct sink *s, int r);
 
 struct sink {
 	struct ev_loop *loop;
-	int fd;	      /* the caller's */
+	int fd;       /* the caller's */
 	int own;      /* our own non-blocking opening of the same pipe or terminal, or -1 */
 	size_t chunk; /* a write of so many bytes does not block when the fd is writable; 0: any */
 	bool socket;

@@ -28,9 +28,17 @@ static const struct {
 	const char *state;
 	enum tint tint;
 } state_tints[] = {
-	{"running", TINT_GOOD},	 {"ready", TINT_GOOD},	{"found", TINT_GOOD},  {"starting", TINT_BUSY},
-	{"stopping", TINT_BUSY}, {"building", TINT_BUSY}, {"paused", TINT_WARN}, {"warn", TINT_WARN},
-	{"failed", TINT_BAD},	 {"missing", TINT_BAD}, {"stopped", TINT_DIM},
+	{"running", TINT_GOOD},
+	{"ready", TINT_GOOD},
+	{"found", TINT_GOOD},
+	{"starting", TINT_BUSY},
+	{"stopping", TINT_BUSY},
+	{"building", TINT_BUSY},
+	{"paused", TINT_WARN},
+	{"warn", TINT_WARN},
+	{"failed", TINT_BAD},
+	{"missing", TINT_BAD},
+	{"stopped", TINT_DIM},
 };
 
 const char *tint_on(enum tint t, bool color)
@@ -51,7 +59,8 @@ enum tint tint_of_state(const char *state)
 	return TINT_NONE;
 }
 
-/* The user's own locale is not asked: terminals speak UTF-8 also where LANG is not set (ssh, cron). */
+/* The user's own locale is not asked: terminals speak UTF-8 also where LANG is not set (ssh, cron).
+ */
 void text_init(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
@@ -209,7 +218,8 @@ void table_row(struct table *t)
 {
 	if (t->rows == t->cap) {
 		t->cap = t->cap ? t->cap * 2 : 16;
-		t->cells = reallocarray(t->cells, (size_t)t->cap * (size_t)t->cols, sizeof(*t->cells));
+		t->cells =
+			reallocarray(t->cells, (size_t)t->cap * (size_t)t->cols, sizeof(*t->cells));
 		if (!t->cells)
 			abort();
 	}

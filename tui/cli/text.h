@@ -7,7 +7,16 @@
 
 #include "backend/base/util.h"
 
-enum tint { TINT_NONE, TINT_HEAD, TINT_GOOD, TINT_WARN, TINT_BAD, TINT_BUSY, TINT_DIM, TINT__COUNT };
+enum tint {
+	TINT_NONE,
+	TINT_HEAD,
+	TINT_GOOD,
+	TINT_WARN,
+	TINT_BAD,
+	TINT_BUSY,
+	TINT_DIM,
+	TINT__COUNT
+};
 
 /* SGR sequence of a tint, "" when color is false; tint_off ends any. */
 const char *tint_on(enum tint t, bool color);

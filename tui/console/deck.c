@@ -22,6 +22,9 @@ static void on_to_guest(void *user, const char *bytes, size_t n)
 	struct deck_tab *t = user;
 	struct decks *ds = t->deck->decks;
 
+	/* While the guest is not there (boot, daemon away) keys go nowhere. */
+	if (t->source != SOURCE_ATTACH && t->source != SOURCE_RUN)
+		return;
 	if (!feed_type(&t->feed, bytes, n))
 		ds->h->notice(ds->user, NOTICE_WARN, "the guest takes no input at present: a key was dropped");
 }
@@ -181,7 +184,7 @@ void decks_link(struct decks *ds, const struct err *why)
 			struct deck_tab *t = &d->tab[i];
 			bool ran = t->started_ns != 0;
 
-			t->blocked = false;
+			t->blocked = SOURCE_NONE;
 			if (!t->pane)
 				continue;
 			if (!why) {
@@ -222,7 +225,7 @@ static void sync_tab(struct deck_tab *t, enum source wanted)
 		!deck_vm_alive(&t->deck->vm))
 		return;
 	tab_close(t);
-	if (wanted == SOURCE_NONE || t->blocked || !t->deck->decks->link->client)
+	if (wanted == SOURCE_NONE || t->blocked == wanted || !t->deck->decks->link->client)
 		return;
 	if (t->ended && (wanted == SOURCE_OUTPUT || wanted == t->source))
 		return;
@@ -235,7 +238,7 @@ void deck_sync(struct deck *d, const struct deck_vm *vm)
 
 	if (vm) {
 		if (vm->state != d->vm.state)
-			d->tab[TAB_OUTPUT].blocked = d->tab[TAB_SERIAL].blocked = false;
+			d->tab[TAB_OUTPUT].blocked = d->tab[TAB_SERIAL].blocked = SOURCE_NONE;
 		d->vm = *vm;
 	}
 	tab_pane(&d->tab[d->shown]);

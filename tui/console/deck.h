@@ -25,12 +25,13 @@ struct deck_tab {
 	struct feed feed;
 	enum source source;   /* of the open stream */
 	bool ended;	      /* all there is has been read */
-	bool blocked;	      /* refused: not asked again before something changes */
+	enum source blocked;  /* was refused: not asked again before something changes */
 	bool known;	      /* output_next says where to go on */
 	uint64_t output_next; /* first output byte that is not in the pane */
 	uint64_t caught_up;   /* end of the output when the stream was opened */
 	char late[240];	      /* ruled line that belongs behind bytes still to come */
 	bool late_at_end;
+	uint64_t late_wall;
 	/* exec and shell: */
 	char command[200];
 	uint64_t started_ns; /* monotonic; 0: nothing runs */

@@ -35,17 +35,17 @@ static struct json_object *follow_params(struct deck_tab *t, enum source source)
 	return o;
 }
 
-static void tab_refused(struct deck_tab *t, const struct err *e)
+static void tab_refused(struct deck_tab *t, enum source source, const struct err *e)
 {
 	struct decks *ds = t->deck->decks;
 
-	t->blocked = true;
 	/* A lost connection is told by the link, once for all. */
-	if (e->code != ECONNRESET && e->code != EPIPE) {
-		tab_rule(t, 0, "%s", e->msg);
-		ds->h->notice(ds->user, NOTICE_ERROR, e->msg);
-	}
-	if (t->id == TAB_OUTPUT && t->deck->attached && e->code != ECONNRESET && e->code != EPIPE)
+	if (e->code == ECONNRESET || e->code == EPIPE)
+		return;
+	t->blocked = source;
+	tab_rule(t, 0, "%s", e->msg);
+	ds->h->notice(ds->user, NOTICE_ERROR, e->msg);
+	if (t->id == TAB_OUTPUT && t->deck->attached)
 		ds->h->released(ds->user, t->deck, t->id);
 }
 
@@ -65,11 +65,14 @@ void tab_follow(struct deck_tab *t, enum source source)
 	if (t->id == TAB_SERIAL)
 		pane_set_lines(t->pane, true);
 	t->ended = false;
+	t->blocked = SOURCE_NONE;
 	t->source = source;
 	t->feed.next = t->output_next;
 	if (feed_open(&t->feed, t->deck->decks->link->client,
-		    source == SOURCE_ATTACH ? "vm.attach" : "vm.logs", follow_params(t, source), &e) < 0)
-		tab_refused(t, &e);
+		    source == SOURCE_ATTACH ? "vm.attach" : "vm.logs", follow_params(t, source), &e) < 0) {
+		t->source = SOURCE_NONE;
+		tab_refused(t, source, &e);
+	}
 }
 
 static void on_open(struct feed *f, struct json_object *result)
@@ -124,7 +127,7 @@ static void on_end(struct feed *f, int r, const struct err *e)
 		t->output_next = f->next;
 	t->source = SOURCE_NONE;
 	if (r < 0) {
-		tab_refused(t, e);
+		tab_refused(t, source, e);
 		return;
 	}
 	t->ended = true;
@@ -146,7 +149,7 @@ void tab_rule_late(struct deck_tab *t, uint64_t wall, bool at_end, const char *t
 	/* Only the last one: what lies between is in the timeline. */
 	snprintf(t->late, sizeof(t->late), "%.230s", text);
 	t->late_at_end = at_end;
-	(void)wall;
+	t->late_wall = wall;
 	deck_turn(t->deck);
 }
 
@@ -165,6 +168,6 @@ void deck_turn(struct deck *d)
 		feed_settle(&t->feed);
 		pane_settle(t->pane);
 	}
-	tab_rule(t, 0, "%s", t->late);
+	tab_rule(t, t->late_wall, "%s", t->late);
 	t->late[0] = '\0';
 }

@@ -29,6 +29,8 @@ static void say_step(struct text *t, struct json_object *f)
 	struct json_object *limit = jsonx_get(f, "limit_s");
 	double s = limit ? json_object_get_double(limit) : 0;
 
+	if (strcmp(field(f, "flow"), "boot") != 0)
+		return; /* the states tell enough */
 	snprintf(t->out, t->n, "%.20s %lld of %lld: %.60s", field(f, "flow"),
 		(long long)jsonx_int(f, "n", 0), (long long)jsonx_int(f, "of", 0), field(f, "step"));
 	if (s > 0)

@@ -12,7 +12,7 @@ static void on_open(struct feed *f, struct json_object *result)
 	(void)result;
 }
 
-static void on_exit(struct feed *f, uint8_t how, int value)
+static void on_exit_frame(struct feed *f, uint8_t how, int value)
 {
 	struct deck_tab *t = f->user;
 
@@ -54,7 +54,7 @@ static void on_end(struct feed *f, int r, const struct err *e)
 	ds->h->released(ds->user, t->deck, t->id);
 }
 
-const struct feed_ops run_ops = {.on_open = on_open, .on_exit = on_exit, .on_end = on_end};
+const struct feed_ops run_ops = {.on_open = on_open, .on_exit = on_exit_frame, .on_end = on_end};
 
 static struct json_object *argv_of(const char *const *argv)
 {

@@ -45,7 +45,7 @@ struct deck_vm *model_find_name(const struct model *m, const char *name)
 	return NULL;
 }
 
-struct deck_image *model_image(const struct model *m, const char *name)
+struct deck_image *model_image(struct model *m, const char *name)
 {
 	for (int i = 0; i < m->images; i++)
 		if (strcmp(m->image[i].name, name) == 0)

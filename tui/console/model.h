@@ -101,7 +101,7 @@ unsigned model_drop(struct model *m, const char *id);
 
 struct deck_vm *model_find(const struct model *m, const char *id);
 struct deck_vm *model_find_name(const struct model *m, const char *name);
-struct deck_image *model_image(const struct model *m, const char *name);
+struct deck_image *model_image(struct model *m, const char *name);
 /* VMs in this state (gone ones are not counted). */
 int model_count(const struct model *m, enum deck_state state);
 bool deck_vm_alive(const struct deck_vm *vm);

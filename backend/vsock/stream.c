@@ -1,0 +1,297 @@
+/* Host streams: the CONNECT line, and the operations the mux moves bytes with. All descriptors are
+ * watched edge-triggered: one registration each, and a change of it only while one is full. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "backend/base/util.h"
+#include "backend/vsock/hybrid_internal.h"
+
+#define WATCH (EPOLLIN | EPOLLRDHUP | EPOLLET)
+
+/* Closing with bytes unread makes the peer's read fail (ECONNRESET) where an end is meant. */
+void close_softly(int fd)
+{
+	char junk[16384];
+
+	shutdown(fd, SHUT_RDWR);
+	/* No more can come in; what a socket queues is bounded, this loop too. */
+	for (unsigned i = 0; i < 64 && recv(fd, junk, sizeof(junk), MSG_DONTWAIT) > 0; i++)
+		;
+	close(fd);
+}
+
+static void stream_close(struct hybrid *h, struct stream *s)
+{
+	if (s->fd < 0)
+		return;
+	if (s->hup)
+		close(s->fd);
+	else
+		close_softly(s->fd);
+	s->fd = -1;
+	if (!s->conn)
+		h->greeting_count--;
+	s->conn = NULL;
+	list_del(&s->node);
+	list_push(&h->dead, &s->node);
+}
+
+void stream_reap(struct hybrid *h)
+{
+	while (!list_empty(&h->dead)) {
+		struct stream *s = container_of(h->dead.next, struct stream, node);
+
+		list_del(&s->node);
+		free(s);
+	}
+}
+
+void stream_close_greeting(struct hybrid *h)
+{
+	while (!list_empty(&h->greeting))
+		stream_close(h, container_of(h->greeting.next, struct stream, node));
+}
+
+void stream_expire(struct hybrid *h)
+{
+	while (!list_empty(&h->greeting)) {
+		struct stream *s = container_of(h->greeting.next, struct stream, node);
+
+		if (s->deadline > h->now)
+			break;
+		stream_close(h, s);
+	}
+}
+
+static bool watch(struct hybrid *h, struct stream *s, int op, uint32_t more)
+{
+	struct epoll_event ev = {.events = WATCH | more, .data.ptr = &s->source};
+
+	return epoll_ctl(h->epfd, op, s->fd, &ev) == 0;
+}
+
+static void arm(struct hybrid *h, struct stream *s, bool on)
+{
+	if (s->armed != on && watch(h, s, EPOLL_CTL_MOD, on ? EPOLLOUT : 0))
+		s->armed = on;
+}
+
+/* "CONNECT <port>": the first two words of the line. */
+static bool parse_connect(const char *line, size_t len, uint32_t *ret_port)
+{
+	static const char word[] = "connect";
+	const char *p = line, *end = line + len;
+	uint64_t port = 0;
+	size_t i = 0;
+
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	for (; p < end && word[i] && tolower((unsigned char)*p) == word[i]; p++)
+		i++;
+	if (word[i] || p == end || !isspace((unsigned char)*p))
+		return false;
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	for (i = 0; p < end && isdigit((unsigned char)*p); p++, i++) {
+		port = port * 10 + (uint64_t)(*p - '0');
+		if (port > UINT32_MAX)
+			return false;
+	}
+	if (i == 0 || (p < end && !isspace((unsigned char)*p)))
+		return false;
+	*ret_port = (uint32_t)port;
+	return true;
+}
+
+static void greeted(struct hybrid *h, struct stream *s, bool more)
+{
+	struct conn *c;
+	uint32_t port;
+
+	list_del(&s->node);
+	if (!parse_connect(s->line, s->line_len, &port)) {
+		stream_close(h, s);
+		return;
+	}
+	c = mux_dial(&h->mux, port, s);
+	if (!c) {
+		stream_close(h, s);
+		return;
+	}
+	s->conn = c;
+	h->greeting_count--;
+	if (more || s->eof)
+		mux_host_readable(&h->mux, c, s->eof);
+}
+
+/* Takes the line and not a byte more: what follows is the guest's. */
+static void greet(struct hybrid *h, struct stream *s)
+{
+	char *at = s->line + s->line_len;
+	size_t room = sizeof(s->line) - s->line_len;
+	ssize_t n = recv(s->fd, at, room, MSG_PEEK | MSG_DONTWAIT);
+	char *end;
+
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n <= 0) {
+		stream_close(h, s);
+		return;
+	}
+	end = memchr(at, '\n', (size_t)n);
+	if (recv(s->fd, at, end ? (size_t)(end - at) + 1 : (size_t)n, MSG_DONTWAIT) <= 0) {
+		stream_close(h, s);
+		return;
+	}
+	s->line_len += (unsigned)(end ? end - at : n);
+	if (end)
+		greeted(h, s, (size_t)n == room || end + 1 < at + n);
+	else if (s->line_len == sizeof(s->line) || s->eof)
+		stream_close(h, s);
+}
+
+static void on_stream(struct hybrid *h, struct source *src, uint32_t ev)
+{
+	struct stream *s = container_of(src, struct stream, source);
+
+	if (s->fd < 0)
+		return; /* closed by an earlier event of this pass */
+	s->eof |= (ev & EPOLLRDHUP) != 0;
+	s->hup |= (ev & (EPOLLHUP | EPOLLERR)) != 0;
+	if (!s->conn) {
+		if (s->hup)
+			stream_close(h, s);
+		else
+			greet(h, s);
+		return;
+	}
+	if (ev & EPOLLOUT) {
+		mux_host_writable(&h->mux, s->conn);
+		if (s->conn && !s->conn->blocked)
+			arm(h, s, false);
+	}
+	if (s->conn && (ev & (EPOLLIN | EPOLLRDHUP)))
+		mux_host_readable(&h->mux, s->conn, s->eof);
+	if (s->conn && s->hup)
+		mux_host_hangup(&h->mux, s->conn);
+}
+
+static struct stream *stream_new(struct hybrid *h, int fd)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->source.fn = on_stream;
+	s->fd = fd;
+	list_init(&s->node);
+	if (!watch(h, s, EPOLL_CTL_ADD, 0)) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void stream_accepted(struct hybrid *h, int fd)
+{
+	struct stream *s = NULL;
+
+	if (h->mux.table.count + h->greeting_count < VSOCK_CONNS_MAX)
+		s = stream_new(h, fd);
+	if (!s) {
+		close_softly(fd);
+		return;
+	}
+	s->deadline = h->now + VSOCK_GREETING_MS;
+	list_push(&h->greeting, &s->node);
+	h->greeting_count++;
+}
+
+/* A UNIX socket connects at once or not at all, so this can not stall: with a full backlog it is
+ * EAGAIN. */
+static int op_dial(struct mux *m, struct conn *c)
+{
+	struct hybrid *h = m->user;
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stream *s;
+
+	if (fd < 0)
+		return -errno;
+	/* Fits: HYBRID_PATH_MAX leaves room for "_4294967295". */
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%.*s_%u", HYBRID_PATH_MAX, h->path,
+		c->host_port);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return -errno;
+	s = stream_new(h, fd);
+	if (!s)
+		return -ENOMEM;
+	s->conn = c;
+	c->host = s;
+	steal_fd(&fd);
+	return 0;
+}
+
+static int op_opened(struct mux *m, struct conn *c)
+{
+	struct stream *s = c->host;
+	char text[24];
+	int n = snprintf(text, sizeof(text), "OK %u\n", c->host_port);
+
+	(void)m;
+	/* The first bytes on this socket: they fit, or the peer is gone. */
+	return send(s->fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n ? 0 : -EPIPE;
+}
+
+static ssize_t op_read(struct mux *m, struct conn *c, const struct iovec *iov, unsigned n)
+{
+	struct stream *s = c->host;
+	ssize_t r = readv(s->fd, iov, (int)n);
+
+	(void)m;
+	return r < 0 ? -errno : r;
+}
+
+static ssize_t op_write(struct mux *m, struct conn *c, const struct iovec *iov, unsigned n)
+{
+	struct stream *s = c->host;
+	struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = n};
+	ssize_t r = sendmsg(s->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	int e = errno;
+	size_t len = 0;
+
+	if (r < 0 && e != EAGAIN)
+		return -e;
+	for (unsigned i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	if (r < 0 || (size_t)r < len)
+		arm(m->user, s, true);
+	return r < 0 ? -e : r;
+}
+
+static void op_shut(struct mux *m, struct conn *c, int how)
+{
+	struct stream *s = c->host;
+
+	(void)m;
+	shutdown(s->fd, how);
+}
+
+static void op_close(struct mux *m, struct conn *c)
+{
+	stream_close(m->user, c->host);
+}
+
+const struct mux_ops stream_ops = {
+	.dial = op_dial,
+	.opened = op_opened,
+	.read = op_read,
+	.write = op_write,
+	.shut = op_shut,
+	.close = op_close,
+};

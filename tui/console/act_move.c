@@ -1,0 +1,183 @@
+/* Actions that move: rows, lines, tabs, levels. */
+#include "tui/console/act.h"
+
+static void move(struct app *a, int lines)
+{
+	struct deck *d = app_deck(a);
+
+	if (a->focus == FOCUS_PANE || a->zoom) {
+		if (d && d->tab[d->shown].pane)
+			pane_scroll(d->tab[d->shown].pane, lines);
+	} else {
+		app_select_row(a, max_of(0, min_of(a->list.sel + lines, a->view.count - 1)));
+	}
+	app_dirty(a);
+}
+
+static int page(const struct app *a)
+{
+	bool pane = a->focus == FOCUS_PANE || a->zoom;
+
+	return max_of((pane ? a->layout.pane.h : a->layout.list.h) - 1, 1);
+}
+
+#define FAR 1000000
+
+void act_DOWN(struct app *a, const char *arg)
+{
+	(void)arg;
+	move(a, 1);
+}
+
+void act_UP(struct app *a, const char *arg)
+{
+	(void)arg;
+	move(a, -1);
+}
+
+void act_TOP(struct app *a, const char *arg)
+{
+	(void)arg;
+	move(a, -FAR);
+}
+
+void act_BOTTOM(struct app *a, const char *arg)
+{
+	(void)arg;
+	move(a, FAR);
+}
+
+void act_PAGE_DOWN(struct app *a, const char *arg)
+{
+	(void)arg;
+	move(a, page(a));
+}
+
+void act_PAGE_UP(struct app *a, const char *arg)
+{
+	(void)arg;
+	move(a, -page(a));
+}
+
+void act_HALF_DOWN(struct app *a, const char *arg)
+{
+	(void)arg;
+	move(a, max_of(page(a) / 2, 1));
+}
+
+void act_HALF_UP(struct app *a, const char *arg)
+{
+	(void)arg;
+	move(a, -max_of(page(a) / 2, 1));
+}
+
+
+static void set_zoom(struct app *a, bool zoom)
+{
+	a->zoom = zoom;
+	if (zoom)
+		a->focus = FOCUS_PANE;
+	app_layout(a);
+}
+
+void act_ZOOM(struct app *a, const char *arg)
+{
+	(void)arg;
+	set_zoom(a, !a->zoom);
+}
+
+void act_OPEN(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_sync_deck(a);
+	set_zoom(a, true);
+}
+
+/* True when there was a level to leave. */
+static bool go_back(struct app *a)
+{
+	struct deck *d = app_deck(a);
+	struct pane *p = d ? d->tab[d->shown].pane : NULL;
+
+	if (p && pane_scrolled(p)) {
+		pane_scroll_end(p);
+	} else if (a->zoom) {
+		set_zoom(a, false);
+		a->focus = FOCUS_LIST;
+	} else if (a->focus == FOCUS_PANE) {
+		a->focus = FOCUS_LIST;
+	} else if (a->filter[0]) {
+		app_set_filter(a, "");
+	} else {
+		return false;
+	}
+	app_dirty(a);
+	return true;
+}
+
+void act_BACK(struct app *a, const char *arg)
+{
+	(void)arg;
+	(void)go_back(a);
+}
+
+void act_CLOSE(struct app *a, const char *arg)
+{
+	(void)arg;
+	if (!go_back(a))
+		app_quit(a, 0);
+}
+
+void act_FOCUS(struct app *a, const char *arg)
+{
+	(void)arg;
+	if (a->zoom)
+		set_zoom(a, false);
+	a->focus = a->focus == FOCUS_LIST ? FOCUS_PANE : FOCUS_LIST;
+	app_dirty(a);
+}
+
+static void show_tab(struct app *a, enum tab tab)
+{
+	struct deck *d = app_deck(a);
+
+	if (!d)
+		return;
+	deck_show(d, tab);
+	app_sync_deck(a);
+}
+
+static void turn_tab(struct app *a, int step)
+{
+	struct deck *d = app_deck(a);
+	int tab = d ? (int)d->shown : 0;
+
+	if (!d)
+		return;
+	do
+		tab = (tab + step + TAB__COUNT) % TAB__COUNT;
+	while (tab > TAB_SERIAL && !d->tab[tab].pane);
+	show_tab(a, (enum tab)tab);
+}
+
+void act_TAB_NEXT(struct app *a, const char *arg)
+{
+	(void)arg;
+	turn_tab(a, 1);
+}
+
+void act_TAB_PREVIOUS(struct app *a, const char *arg)
+{
+	(void)arg;
+	turn_tab(a, -1);
+}
+
+void act_LOGS(struct app *a, const char *arg)
+{
+	struct deck *d = app_deck(a);
+
+	(void)arg;
+	if (d)
+		show_tab(a, d->shown == TAB_SERIAL ? TAB_OUTPUT : TAB_SERIAL);
+}
+

@@ -1,0 +1,130 @@
+/* Lookups in the table of actions. */
+#include "tui/console/actions.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/base/util.h"
+
+const struct action_info action_table[ACT__COUNT] = {
+#define DECK CONTEXT_DECK
+#define LIST CONTEXT_LIST
+#define PANE CONTEXT_PANE
+#define GUEST CONTEXT_GUEST
+#define NONE NEED_NONE
+#define VM NEED_VM
+#define ALIVE NEED_ALIVE
+#define RUNNING NEED_RUNNING
+#define ENDED NEED_ENDED
+#define HINT ACTION_HINT
+#define DESTROYS ACTION_DESTROYS
+#define ARG ACTION_ARG
+#define ACTION(id, name, contexts, keys, needs, flags, label, help)                                \
+	[ACT_##id] = {name, contexts, keys, needs, flags, label, help},
+#include "tui/console/actions.def"
+#undef ACTION
+#undef DECK
+#undef LIST
+#undef PANE
+#undef GUEST
+#undef NONE
+#undef VM
+#undef ALIVE
+#undef RUNNING
+#undef ENDED
+#undef HINT
+#undef DESTROYS
+#undef ARG
+};
+
+enum action action_by_key(unsigned context, console_key k)
+{
+	for (int i = 0; i < ACT__COUNT; i++) {
+		const char *keys = action_table[i].keys;
+		console_key one;
+
+		if (!(action_table[i].contexts & context))
+			continue;
+		while ((one = key_list_next(&keys)) != K_NONE)
+			if (one == k)
+				return (enum action)i;
+	}
+	return ACT_NONE;
+}
+
+/* Names behind the prefix key are no commands: there is no command line there. */
+static bool is_command(enum action a)
+{
+	return action_table[a].contexts & CONTEXT_DECK;
+}
+
+enum action action_by_name(const char *name, size_t n)
+{
+	enum action found = ACT_NONE;
+
+	for (int i = 0; i < ACT__COUNT && n > 0; i++) {
+		if (!is_command((enum action)i) || strncmp(action_table[i].name, name, n) != 0)
+			continue;
+		if (action_table[i].name[n] == '\0')
+			return (enum action)i;
+		if (found != ACT_NONE)
+			return ACT_NONE;
+		found = (enum action)i;
+	}
+	return found;
+}
+
+char *action_key_text(enum action a, char *out, size_t n)
+{
+	const char *keys = action_table[a].keys;
+
+	return key_text(out, n, key_list_next(&keys));
+}
+
+bool action_allowed(enum action a, const struct deck_vm *vm, char *why, size_t n)
+{
+	const struct action_info *info = &action_table[a];
+
+	if (info->need == NEED_NONE)
+		return true;
+	if (!vm) {
+		snprintf(why, n, "%s: no VM is selected (b boots one)", info->name);
+		return false;
+	}
+	if (info->need == NEED_ALIVE && !deck_vm_alive(vm))
+		snprintf(why, n, "%s: %s has ended already", info->name, vm->name);
+	else if (info->need == NEED_RUNNING && vm->state == DECK_STARTING && !vm->gone)
+		snprintf(why, n, "%s: %s is still booting", info->name, vm->name);
+	else if (info->need == NEED_RUNNING && vm->state == DECK_PAUSED)
+		snprintf(why, n, "%s: %s is paused (p resumes it)", info->name, vm->name);
+	else if (info->need == NEED_RUNNING && (vm->state != DECK_RUNNING || vm->gone))
+		snprintf(why, n, "%s: %s is %s", info->name, vm->name, deck_state_names[vm->state]);
+	else if (info->need == NEED_ENDED && deck_vm_alive(vm))
+		snprintf(why, n, "%s: %s is %s: stop it first (x)", info->name, vm->name,
+			deck_state_names[vm->state]);
+	else
+		return true;
+	return false;
+}
+
+int action_complete(const char *prefix, char *out, size_t n)
+{
+	size_t len = strlen(prefix), common = 0;
+	const char *first = NULL;
+	int count = 0;
+
+	for (int i = 0; i < ACT__COUNT; i++) {
+		const char *name = action_table[i].name;
+
+		if (!is_command((enum action)i) || strncmp(name, prefix, len) != 0)
+			continue;
+		if (count++ == 0) {
+			first = name;
+			common = strlen(name);
+		}
+		while (strncmp(name, first, common) != 0)
+			common--;
+	}
+	snprintf(out, n, "%.*s", (int)common, first ? first : "");
+	return count;
+}

@@ -1,0 +1,336 @@
+/* The loop of the console: watchers, frames, where a key goes. */
+#include "tui/console/app.h"
+
+#include <curses.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "backend/base/str.h"
+#include "tui/console/term.h"
+
+#define FRAME_EVERY (1. / 30) /* s between frames that only guest output asks for */
+#define TICK_EVERY 0.2	      /* s between ages of waits on the screen */
+#define OPEN_TIMEOUT 10.
+#define KEYS_PER_TURN 256 /* of a paste: the screen follows */
+
+void app_dirty(struct app *a)
+{
+	a->dirty = true;
+}
+
+void app_notice(struct app *a, enum notice_kind kind, const char *fmt, ...)
+{
+	char text[sizeof(a->notice.text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	a->notice.kind = kind;
+	str_safe(a->notice.text, sizeof(a->notice.text), text);
+	app_dirty(a);
+}
+
+void app_push(struct app *a, struct layer *l)
+{
+	l->below = a->top;
+	a->top = l;
+	app_dirty(a);
+}
+
+void app_pop(struct app *a)
+{
+	struct layer *l = a->top;
+
+	a->top = l->below;
+	l->ops->free(l);
+	app_dirty(a);
+}
+
+void app_quit(struct app *a, int code)
+{
+	a->exit_code = code;
+	ev_break(a->loop, EVBREAK_ALL);
+}
+
+/* ---- keys --------------------------------------------------------------------------------------- */
+
+/* Pasted text is text: it is typed into a prompt or the guest, and never acts on the list. True:
+ * the key is dealt with. */
+static bool paste_key(struct app *a, console_key k)
+{
+	bool mark = k == K_PASTE_BEGIN || k == K_PASTE_END;
+
+	if (mark)
+		a->pasting = k == K_PASTE_BEGIN;
+	if (!a->pasting && !mark)
+		return false;
+	if (a->keys.deck && !a->top)
+		return false;
+	if (mark) {
+		if (k == K_PASTE_BEGIN && !a->top)
+			app_notice(a, NOTICE_WARN, "pasted text is only taken in a prompt or by the guest (a)");
+		return true;
+	}
+	if (a->top && key_is_char(k))
+		a->top->ops->key(a, a->top, k);
+	return true;
+}
+
+void app_key(struct app *a, console_key k)
+{
+	enum action act;
+	char name[24];
+
+	a->urgent = true;
+	app_dirty(a);
+	if (paste_key(a, k) || k == K_NONE)
+		return;
+	a->notice.text[0] = '\0';
+	if (a->top) {
+		a->top->ops->key(a, a->top, k);
+		return;
+	}
+	if (attach_key(a, k))
+		return;
+	act = action_by_key(a->focus == FOCUS_PANE ? CONTEXT_PANE : CONTEXT_LIST, k);
+	if (act != ACT_NONE)
+		action_run(a, act, "");
+	else
+		app_notice(a, NOTICE_INFO, "%s does nothing here; ? lists the keys",
+			key_text(name, sizeof(name), k));
+}
+
+static void on_input(struct ev_loop *loop, ev_io *w, int revents)
+{
+	struct app *a = w->data;
+
+	(void)loop;
+	(void)revents;
+	for (int i = 0; i < KEYS_PER_TURN; i++) {
+		console_key k;
+		enum term_input in = term_key(&k);
+
+		if (in == TERM_GONE)
+			app_quit(a, 1);
+		if (in != TERM_KEY)
+			return;
+		app_key(a, k);
+	}
+}
+
+/* ---- frames -------------------------------------------------------------------------------------- */
+
+static void draw_now(struct app *a)
+{
+	a->dirty = a->urgent = false;
+	a->drawn = ev_now(a->loop);
+	draw_screen(a);
+	doupdate();
+}
+
+static void want_tick(struct app *a)
+{
+	if (app_has_waits(a) == (bool)ev_is_active(&a->w.tick))
+		return;
+	if (ev_is_active(&a->w.tick)) {
+		ev_timer_stop(a->loop, &a->w.tick);
+	} else {
+		ev_timer_set(&a->w.tick, TICK_EVERY, TICK_EVERY);
+		ev_timer_start(a->loop, &a->w.tick);
+	}
+}
+
+/* Before the loop waits: guest bytes into panes, then at most one frame. */
+static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
+{
+	struct app *a = w->data;
+	struct deck *d = app_deck(a);
+	double wait;
+
+	(void)revents;
+	feed_hub_turn(&a->hub);
+	if (d)
+		deck_turn(d);
+	if (d && d->tab[d->shown].pane && pane_take_changed(d->tab[d->shown].pane))
+		a->dirty = true;
+	want_tick(a);
+	if (!a->dirty)
+		return;
+	wait = a->drawn + FRAME_EVERY - ev_now(loop);
+	if (a->urgent || wait <= 0) {
+		ev_timer_stop(loop, &a->w.frame);
+		draw_now(a);
+	} else if (!ev_is_active(&a->w.frame)) {
+		ev_timer_set(&a->w.frame, wait, 0);
+		ev_timer_start(loop, &a->w.frame);
+	}
+}
+
+static void on_frame(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	/* Only wakes the loop: on_turn draws. */
+	(void)loop;
+	(void)w;
+	(void)revents;
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	app_dirty(w->data);
+}
+
+static void on_prefix_timer(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct app *a = w->data;
+
+	(void)loop;
+	(void)revents;
+	a->keys.hints = true;
+	app_dirty(a);
+}
+
+static void on_settle(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	app_sync_deck(w->data);
+}
+
+/* ---- signals -------------------------------------------------------------------------------------- */
+
+static void take_size(struct app *a)
+{
+	getmaxyx(stdscr, a->rows, a->cols);
+	app_layout(a);
+	a->urgent = true;
+}
+
+static void on_winch(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	term_resized();
+	take_size(w->data);
+}
+
+static void on_tstp(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	term_suspend();
+	take_size(w->data);
+}
+
+static void on_cont(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	term_redraw();
+	term_resized();
+	take_size(w->data);
+}
+
+/* ---- start and end --------------------------------------------------------------------------------- */
+
+static void start_watchers(struct app *a)
+{
+	ev_io_init(&a->w.input, on_input, STDIN_FILENO, EV_READ);
+	ev_prepare_init(&a->w.turn, on_turn);
+	ev_init(&a->w.frame, on_frame);
+	ev_init(&a->w.tick, on_tick);
+	ev_init(&a->w.prefix, on_prefix_timer);
+	ev_init(&a->w.settle, on_settle);
+	ev_signal_init(&a->w.winch, on_winch, SIGWINCH);
+	ev_signal_init(&a->w.tstp, on_tstp, SIGTSTP);
+	ev_signal_init(&a->w.cont, on_cont, SIGCONT);
+	a->w.input.data = a->w.turn.data = a->w.frame.data = a->w.tick.data = a;
+	a->w.prefix.data = a->w.settle.data = a;
+	a->w.winch.data = a->w.tstp.data = a->w.cont.data = a;
+	ev_io_start(a->loop, &a->w.input);
+	ev_prepare_start(a->loop, &a->w.turn);
+	ev_signal_start(a->loop, &a->w.winch);
+	ev_signal_start(a->loop, &a->w.tstp);
+	ev_signal_start(a->loop, &a->w.cont);
+}
+
+static void load_theme(struct app *a)
+{
+	struct theme_log log = {0};
+
+	theme_load(&a->theme, a->opts->theme, &log);
+	paint_init(&a->paint, &a->theme, term_depth(a->opts->no_color), a->opts->ascii || !term_utf8());
+	if (log.count > 1)
+		app_notice(a, NOTICE_WARN, "%s (and %d more)", log.first, log.count - 1);
+	else if (log.count)
+		app_notice(a, NOTICE_WARN, "%s", log.first);
+}
+
+static void app_init(struct app *a, const struct console_opts *o)
+{
+	static const struct decks_handler decks_handler = {app_deck_notice, attach_released};
+
+	memset(a, 0, sizeof(*a));
+	a->opts = o;
+	/* Not the default loop: that one would reap the children of the client library. */
+	a->loop = ev_loop_new(EVFLAG_AUTO);
+	model_init(&a->model);
+	feed_hub_init(&a->hub, a->loop);
+	link_init(&a->link, a->loop, &app_link_handler, a);
+	decks_init(&a->decks, &a->hub, &a->link, &decks_handler, a);
+}
+
+static void app_fini(struct app *a)
+{
+	while (a->top)
+		app_pop(a);
+	attach_fini(a);
+	decks_fini(&a->decks);
+	link_fini(&a->link);
+	feed_hub_fini(&a->hub);
+	model_view_fini(&a->view);
+	model_fini(&a->model);
+	history_fini(&a->commands);
+	history_fini(&a->execs);
+	ev_loop_destroy(a->loop);
+}
+
+static int app_run(struct app *a, struct err *e)
+{
+	int r = term_start(e);
+
+	if (r < 0)
+		return r;
+	load_theme(a);
+	start_watchers(a);
+	take_size(a);
+	/* Something to look at while a daemon is started. */
+	draw_now(a);
+	r = link_open(&a->link, OPEN_TIMEOUT, e);
+	if (r == 0)
+		ev_run(a->loop, 0);
+	term_stop();
+	return r;
+}
+
+int console_main(const struct console_opts *o)
+{
+	struct app *a = xcalloc(1, sizeof(*a));
+	struct err e = {0};
+	int code;
+
+	signal(SIGPIPE, SIG_IGN);
+	app_init(a, o);
+	if (app_run(a, &e) < 0) {
+		fprintf(stderr, "vmdeck: %s\n", e.msg);
+		a->exit_code = 1;
+	}
+	code = a->exit_code;
+	app_fini(a);
+	free(a);
+	return code;
+}

@@ -1,0 +1,174 @@
+/* The running console: what its parts share. One struct, hung from console_main. */
+#ifndef VMDECK_TUI_CONSOLE_APP_H
+#define VMDECK_TUI_CONSOLE_APP_H
+
+#include <ev.h>
+
+#include "tui/console/actions.h"
+#include "tui/console/console.h"
+#include "tui/console/deck.h"
+#include "tui/console/edit.h"
+#include "tui/console/feed.h"
+#include "tui/console/layout.h"
+#include "tui/console/link.h"
+#include "tui/console/list.h"
+#include "tui/console/model.h"
+#include "tui/console/notice.h"
+#include "tui/console/paint.h"
+
+struct app;
+struct layer;
+
+/* What lies over the base view and gets the keys first: prompt, dialog, help. */
+struct layer_ops {
+	void (*key)(struct app *a, struct layer *l, console_key k);
+	void (*draw)(struct app *a, struct layer *l);
+	void (*free)(struct layer *l); /* also l itself */
+};
+
+/* Embedded first by each kind of layer. */
+struct layer {
+	const struct layer_ops *ops;
+	struct layer *below;
+};
+
+enum focus { FOCUS_LIST, FOCUS_PANE };
+
+#define HISTORY_MAX 50
+struct history {
+	char *line[HISTORY_MAX]; /* oldest first; owned */
+	int count;
+};
+
+struct app {
+	struct ev_loop *loop;
+	const struct console_opts *opts;
+	int exit_code;
+
+	struct theme theme;
+	struct paint paint;
+	struct layout layout;
+	int rows, cols;
+
+	struct link link;
+	struct model model;
+	struct feed_hub hub;
+	struct decks decks;
+	bool refresh_vms, refresh_images; /* a list call is under way: one more is due behind it */
+	int asking_vms, asking_images;
+
+	struct model_view view;
+	struct list list;
+	char filter[128];
+	char selected[40]; /* id; "" when there is no row */
+	enum focus focus;
+	bool zoom;
+	char expect[64]; /* name of the VM we boot (or "?"): it is selected when it appears */
+
+	struct {
+		struct deck *deck; /* NULL: the keys are the console's */
+		enum tab tab;
+		bool prefix;	 /* the prefix key was pressed */
+		bool hints;	 /* and its hints are shown */
+		bool scrolling;	 /* keys scroll the pane for a while */
+		bool was_zoomed; /* before the attach */
+		uint64_t ended_ns; /* the guest left by itself: keys typed ahead are dropped */
+	} keys;
+	bool pasting; /* between the marks of a paste that nobody takes */
+
+	struct layer *top;
+	struct history commands, execs;
+	struct {
+		enum notice_kind kind;
+		char text[400];
+	} notice;
+
+	int cursor_y, cursor_x; /* where the frame wants it; -1: hidden */
+	bool dirty;  /* something on the screen has changed */
+	bool urgent; /* because of a key: drawn at once */
+	ev_tstamp drawn;
+	struct {
+		ev_io input;
+		ev_prepare turn;
+		ev_timer frame;	 /* next frame while output floods in */
+		ev_timer tick;	 /* ages of waits, only while there are any */
+		ev_timer prefix; /* hints of the prefix key */
+		ev_timer settle; /* streams open when the selection rests */
+		ev_signal winch, tstp, cont;
+	} w;
+};
+
+/* ---- app.c */
+void app_dirty(struct app *a);
+void app_notice(struct app *a, enum notice_kind kind, const char *fmt, ...) printf_like(3, 4);
+void app_push(struct app *a, struct layer *l);
+void app_pop(struct app *a); /* frees the top layer */
+void app_quit(struct app *a, int code);
+void app_key(struct app *a, console_key k);
+
+/* ---- select.c: rows, selection, the shown deck */
+struct deck_vm *app_selected(struct app *a);
+struct deck *app_deck(struct app *a); /* that is shown, or NULL */
+void app_select_row(struct app *a, int row);
+void app_select_id(struct app *a, const char *id);
+/* After a change of model, filter, or size: rows, selection, layout, streams. */
+void app_refresh(struct app *a, unsigned changed);
+void app_sync_deck(struct app *a);
+void app_set_filter(struct app *a, const char *text);
+void app_layout(struct app *a);
+
+/* ---- calls.c: calls to the daemon */
+void app_load(struct app *a); /* everything anew */
+void app_get_vm(struct app *a, const char *id);
+void app_list_images(struct app *a);
+/* Calls; a failure is shown as a notice, success as done (NULL: nothing). Takes params. */
+void app_call(struct app *a, const char *method, struct json_object *params, const char *done);
+void app_boot(struct app *a, struct json_object *params);
+void app_deck_notice(void *user, enum notice_kind kind, const char *text);
+extern const struct link_handler app_link_handler;
+
+/* ---- attach.c: keys that go to the guest */
+void attach_begin(struct app *a, enum tab tab);
+void attach_end(struct app *a);
+bool attach_key(struct app *a, console_key k); /* false: not attached */
+void attach_released(void *user, struct deck *d, enum tab tab);
+void attach_fini(struct app *a);
+/* "KEYS: guest", with what it waits for. */
+const char *attach_text(const struct app *a);
+
+/* ---- dispatch.c */
+void action_run(struct app *a, enum action act, const char *arg);
+
+/* ---- views */
+void draw_screen(struct app *a);		    /* screen.c: everything, one frame */
+void app_cursor(struct app *a, int y, int x);	    /* where a layer types */
+void draw_list(struct app *a);			    /* view_list.c */
+void draw_pane(struct app *a, int *cy, int *cx);    /* view_pane.c */
+void draw_head(struct app *a);			    /* bars.c */
+void draw_status(struct app *a);
+void draw_hints(struct app *a);
+bool app_has_waits(const struct app *a);
+enum role state_role(enum deck_state s);
+enum glyph state_glyph(enum deck_state s);
+
+/* ---- layers */
+void help_open(struct app *a);
+struct prompt_ops {
+	void (*change)(struct app *a, const char *text);	      /* may be NULL */
+	void (*done)(struct app *a, const char *text, bool accepted);
+	/* Completes text in place; a hint to show in out. NULL: Tab does nothing. */
+	void (*complete)(struct app *a, struct edit *ed, char *out, size_t n);
+};
+void prompt_open(struct app *a, const char *label, const char *text, const struct prompt_ops *ops,
+	struct history *history);
+void history_add(struct history *h, const char *line);
+void history_fini(struct history *h);
+/* Asks; yes gets the subject (a VM id). danger: a dialog whose default is No; else one line, y. */
+void confirm_open(struct app *a, bool danger, const char *question, const char *detail,
+	const char *subject, void (*yes)(struct app *a, const char *subject));
+void boot_dialog_open(struct app *a, const char *name);
+void command_open(struct app *a);
+void filter_open(struct app *a);
+void exec_open(struct app *a);
+
+#endif

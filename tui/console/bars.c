@@ -1,0 +1,213 @@
+/* Top line, status line, hint line. */
+#include <string.h>
+
+#include "backend/base/str.h"
+#include "tui/console/app.h"
+
+/* ---- top ------------------------------------------------------------------------------------ */
+
+static void head_counts(struct app *a, struct pen *pen)
+{
+	static const enum deck_state shown[] = {DECK_RUNNING, DECK_STARTING, DECK_PAUSED, DECK_STOPPING,
+		DECK_FAILED};
+	int all = 0;
+
+	for (int i = 0; i < a->model.count; i++)
+		all += !a->model.vm[i]->gone;
+	pen_printf(pen, ROLE_HEAD, "  %d VM%s", all, all == 1 ? "" : "s");
+	for (size_t i = 0; i < countof(shown); i++) {
+		int n = model_count(&a->model, shown[i]);
+
+		if (n)
+			pen_printf(pen, ROLE_HEAD, "  %s %d %s",
+				paint_glyph(&a->paint, state_glyph(shown[i])), n, deck_state_names[shown[i]]);
+	}
+}
+
+void draw_head(struct app *a)
+{
+	struct pen pen = pen_at(&a->paint, a->layout.head);
+	const struct deck_image *mini = model_image(&a->model, "mini");
+	char host[64] = "", right[120] = "";
+
+	if (a->layout.head.h == 0)
+		return;
+	gethostname(host, sizeof(host) - 1);
+	pen_put(&pen, ROLE_HEAD_STRONG, " vmdeck ");
+	pen_printf(&pen, ROLE_HEAD, " %s", host);
+	if (a->model.loaded)
+		head_counts(a, &pen);
+	if (!a->link.client && a->model.loaded)
+		snprintf(right, sizeof(right), "daemon lost, reconnecting ");
+	else if (mini)
+		snprintf(right, sizeof(right), "image mini: %s%s ", mini->state,
+			mini->stale ? ", out of date" : "");
+	if (pen.end - text_columns(right) > pen.x + 1) {
+		while (pen.x < pen.end - text_columns(right))
+			pen_put(&pen, ROLE_HEAD, " ");
+		pen_put(&pen, a->link.client ? ROLE_HEAD : ROLE_HEAD_STRONG, right);
+	}
+	pen_rest(&pen, ROLE_HEAD);
+}
+
+/* ---- status: a build, a wait, or the last notice --------------------------------------------- */
+
+static const struct deck_image *building(const struct app *a)
+{
+	for (int i = 0; i < a->model.images; i++)
+		if (strcmp(a->model.image[i].state, "building") == 0)
+			return &a->model.image[i];
+	return NULL;
+}
+
+/* The wait to show: of the selected VM, else of any. */
+static const struct deck_vm *waiting(const struct app *a)
+{
+	const struct deck_vm *vm = a->selected[0] ? model_find(&a->model, a->selected) : NULL;
+
+	if (vm && vm->wait.name[0])
+		return vm;
+	for (int i = 0; i < a->model.count; i++)
+		if (a->model.vm[i]->wait.name[0])
+			return a->model.vm[i];
+	return NULL;
+}
+
+bool app_has_waits(const struct app *a)
+{
+	return a->link.client && waiting(a) != NULL;
+}
+
+static void draw_build(struct app *a, struct pen *pen, const struct deck_image *im)
+{
+	int bar = max_of(min_of(30, (pen->end - pen->x) / 3), 4);
+	char done[32], total[32];
+
+	pen_printf(pen, ROLE_WAIT, " building %s: %s ", im->name, im->step);
+	pen_meter(pen, bar, im->done, im->total);
+	if (im->total > 4096)
+		pen_printf(pen, ROLE_TEXT, " %s of %s ", str_bytes(done, sizeof(done), im->done),
+			str_bytes(total, sizeof(total), im->total));
+	else if (im->total)
+		pen_printf(pen, ROLE_TEXT, " %llu of %llu ", (unsigned long long)im->done,
+			(unsigned long long)im->total);
+	else if (im->done)
+		pen_printf(pen, ROLE_TEXT, " %s ", str_bytes(done, sizeof(done), im->done));
+}
+
+static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
+{
+	uint64_t now = wall_ns();
+	double age = now > vm->wait.since_ns ? (double)(now - vm->wait.since_ns) / 1e9 : 0;
+
+	pen_printf(pen, ROLE_WAIT, " %s %s: %s since %.1f s", paint_glyph(&a->paint, GLYPH_STARTING),
+		vm->name, vm->wait.name, age);
+	if (vm->wait.limit_s > 0)
+		pen_printf(pen, ROLE_WAIT, ", limit %g s", vm->wait.limit_s);
+	if (vm->wait.of > 0)
+		pen_printf(pen, ROLE_TEXT_DIM, " (step %d of %d)", vm->wait.n, vm->wait.of);
+	pen_put(pen, ROLE_TEXT, " ");
+}
+
+static enum role notice_role(enum notice_kind k)
+{
+	return k == NOTICE_OK	   ? ROLE_NOTICE_OK
+	       : k == NOTICE_WARN  ? ROLE_NOTICE_WARN
+	       : k == NOTICE_ERROR ? ROLE_NOTICE_ERROR
+				   : ROLE_NOTICE_INFO;
+}
+
+/* The kind as a word too: colour alone says nothing in mono. */
+static const char *notice_word(enum notice_kind k)
+{
+	return k == NOTICE_ERROR ? "error: " : k == NOTICE_WARN ? "note: " : "";
+}
+
+void draw_status(struct app *a)
+{
+	struct pen pen = pen_at(&a->paint, a->layout.status);
+	const struct deck_image *im = building(a);
+	const struct deck_vm *vm = a->link.client ? waiting(a) : NULL;
+
+	if (a->layout.shared && !a->notice.text[0] && !im && !vm) {
+		draw_hints(a);
+		return;
+	}
+	if (a->notice.text[0])
+		pen_printf(&pen, notice_role(a->notice.kind), " %s%s ", notice_word(a->notice.kind),
+			a->notice.text);
+	if (vm && !im)
+		draw_wait(a, &pen, vm);
+	if (im)
+		draw_build(a, &pen, im);
+	pen_rest(&pen, ROLE_TEXT);
+}
+
+/* ---- hints ---------------------------------------------------------------------------------- */
+
+static const char *hint_label(const struct app *a, enum action act, const struct deck_vm *vm)
+{
+	const struct deck *d = vm ? decks_find(&a->decks, vm->id) : NULL;
+
+	if (act == ACT_PAUSE && vm && vm->state == DECK_PAUSED)
+		return "resume";
+	if (act == ACT_LOGS && d && d->shown == TAB_SERIAL)
+		return "output";
+	return action_table[act].label;
+}
+
+static void draw_hint(struct pen *pen, enum role key_role, enum role role, enum action act,
+	const char *label)
+{
+	char key[16];
+
+	action_key_text(act, key, sizeof(key));
+	if (pen->x + text_columns(key) + text_columns(label) + 3 > pen->end)
+		return;
+	pen_put(pen, role, " ");
+	pen_put(pen, key_role, key);
+	pen_put(pen, role, " ");
+	pen_put(pen, role, label);
+	pen_put(pen, role, " ");
+}
+
+/* In the colour of the pane's frame: the lower edge of it. */
+static void draw_guest_hints(struct app *a, struct pen *pen)
+{
+	const enum role role = ROLE_BORDER_ATTACHED;
+
+	if (!a->keys.hints) {
+		pen_put(pen, role, a->keys.prefix ? " C-] ..." : " All keys go to the guest.  C-] d detach  C-] ? more");
+		pen_rest(pen, role);
+		return;
+	}
+	pen_put(pen, role, " C-] then:");
+	for (int i = 0; i < ACT__COUNT; i++)
+		if ((action_table[i].contexts & CONTEXT_GUEST) && (action_table[i].flags & ACTION_HINT))
+			draw_hint(pen, role, role, (enum action)i, action_table[i].label);
+	pen_put(pen, role, " C-] sends C-] itself");
+	pen_rest(pen, role);
+}
+
+void draw_hints(struct app *a)
+{
+	struct pen pen = pen_at(&a->paint, a->layout.hints);
+	const struct deck_vm *vm = app_selected(a);
+	char why[160];
+
+	if (a->keys.deck) {
+		draw_guest_hints(a, &pen);
+		return;
+	}
+	for (int i = 0; i < ACT__COUNT; i++) {
+		const struct action_info *info = &action_table[i];
+		const struct deck_image *mini = model_image(&a->model, "mini");
+		bool build = i == ACT_BUILD && mini && strcmp(mini->state, "missing") == 0;
+
+		if ((info->contexts & CONTEXT_DECK) && ((info->flags & ACTION_HINT) || build) &&
+			action_allowed((enum action)i, vm, why, sizeof(why)))
+			draw_hint(&pen, ROLE_MENU_KEY, ROLE_MENU_TEXT, (enum action)i,
+				hint_label(a, (enum action)i, vm));
+	}
+	pen_rest(&pen, ROLE_MENU_TEXT);
+}

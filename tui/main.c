@@ -1,0 +1,48 @@
+/* vmdeck: the console, and the commands that do the same from a shell. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "tui/cli/cli.h"
+#include "tui/console/console.h"
+
+int cmd_console(struct cli *c)
+{
+	struct console_opts o = {
+		.theme = opt_str(&c->opts, "theme", NULL),
+		.no_color = opt_given(&c->opts, "no-color") || !c->color,
+		.ascii = opt_given(&c->opts, "ascii"),
+	};
+
+	if (!isatty(STDIN_FILENO) || !c->tty_out) {
+		fputs("vmdeck: the console needs a terminal; without one try `vmdeck tour`, "
+		      "`vmdeck ls` "
+		      "or `vmdeck help`\n",
+			stderr);
+		return EXIT_USAGE;
+	}
+	return console_main(&o);
+}
+
+/* What was printed must have arrived: a full disk is a failure, a reader that left is SIGPIPE's. */
+static int finish_output(int code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	if (errno == EPIPE)
+		return EXIT_SIGNAL + SIGPIPE;
+	fprintf(stderr, "vmdeck: cannot write the output: %s\n", strerror(errno));
+	return code ? code : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli c;
+	int code;
+
+	signal(SIGPIPE, SIG_IGN);
+	cli_init(&c);
+	code = cli_run(&c, argc - 1, argv + 1);
+	cli_fini(&c);
+	return finish_output(code);
+}
