@@ -78,7 +78,7 @@ bool app_has_waits(const struct app *a)
 	return a->link.client && waiting(a) != NULL;
 }
 
-static void draw_build(struct app *a, struct pen *pen, const struct deck_image *im)
+static void draw_build(struct pen *pen, const struct deck_image *im)
 {
 	int bar = max_of(min_of(30, (pen->end - pen->x) / 3), 4);
 	char done[32], total[32];
@@ -139,7 +139,7 @@ void draw_status(struct app *a)
 	if (vm && !im)
 		draw_wait(a, &pen, vm);
 	if (im)
-		draw_build(a, &pen, im);
+		draw_build(&pen, im);
 	pen_rest(&pen, ROLE_TEXT);
 }
 

@@ -1,4 +1,5 @@
 /* The boot dialog: four fields with defaults, Enter boots at once. */
+#include <errno.h>
 #include <string.h>
 
 #include "backend/base/jsonx.h"

@@ -56,7 +56,7 @@ struct parser {
 
 void theme_complain(struct theme_log *log, const char *file, int line, const char *fmt, ...)
 {
-	char what[200];
+	char what[180];
 	va_list ap;
 
 	if (!log || log->count++ > 0)

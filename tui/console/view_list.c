@@ -166,36 +166,40 @@ static void draw_header(struct app *a)
 	pen_rest(&pen, ROLE_HEADER);
 }
 
-static void say(struct app *a, int *y, enum role role, const char *fmt, const char *arg)
+/* One line of an empty list. */
+static void say(struct app *a, int line, enum role role, const char *text)
 {
 	struct rect r = a->layout.list;
-	struct pen pen = pen_at(&a->paint, (struct rect){*y, r.x, 1, r.w});
+	struct pen pen = pen_at(&a->paint, (struct rect){r.y + line, r.x, 1, r.w});
 
-	if (*y >= r.y + r.h)
+	if (line >= r.h)
 		return;
 	pen_put(&pen, role, "  ");
-	pen_printf(&pen, role, fmt, arg);
-	(*y)++;
+	pen_put(&pen, role, text);
 }
 
 /* Nothing to list: what to press. */
 static void draw_empty(struct app *a)
 {
 	const struct deck_image *mini = model_image(&a->model, "mini");
-	int y = a->layout.list.y;
+	char text[200];
 
-	if (!a->model.loaded)
-		say(a, &y, ROLE_TEXT_DIM, "%s", a->link.client ? "asking the daemon" : "no daemon yet");
-	else if (a->filter[0])
-		say(a, &y, ROLE_TEXT, "No VM contains '%s'. Esc shows all.", a->filter);
-	else if (mini && strcmp(mini->state, "missing") == 0)
-		say(a, &y, ROLE_TEXT, "No VM and no image yet. Press %s: it builds the image 'mini'.", "i");
+	if (!a->model.loaded) {
+		say(a, 0, ROLE_TEXT_DIM, a->link.client ? "asking the daemon" : "starting the daemon");
+		return;
+	}
+	if (a->filter[0]) {
+		snprintf(text, sizeof(text), "No VM contains '%s'. Esc shows all.", a->filter);
+		say(a, 0, ROLE_TEXT, text);
+		return;
+	}
+	if (mini && strcmp(mini->state, "missing") == 0)
+		say(a, 0, ROLE_TEXT, "No VM and no image yet. Press i: it builds the image 'mini'.");
 	else if (mini && strcmp(mini->state, "building") == 0)
-		say(a, &y, ROLE_TEXT, "The image is being built; then press %s to boot a VM.", "b");
+		say(a, 0, ROLE_TEXT, "The image is being built; then press b to boot a VM.");
 	else
-		say(a, &y, ROLE_TEXT, "No VM yet. Press %s to boot one.", "b");
-	if (a->model.loaded && !a->filter[0])
-		say(a, &y, ROLE_TEXT_DIM, "%s shows all keys.", "?");
+		say(a, 0, ROLE_TEXT, "No VM yet. Press b to boot one.");
+	say(a, 1, ROLE_TEXT_DIM, "? shows all keys.");
 }
 
 void draw_list(struct app *a)
