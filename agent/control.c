@@ -9,6 +9,8 @@
 #include "agent/vitals.h"
 
 #define VITALS_MS_MIN 50
+/* Drivers that nobody waits for leave the processor to the first command, which somebody does. */
+#define LATE_MS 1000
 /* The biggest answer to a frame: HELLO_ACK. */
 #define ANSWER_MAX 256
 
@@ -25,7 +27,7 @@ static void on_vitals(void *user)
 		conn_queue(&c->link.conn, wire_put_vitals(conn_reserve(&c->link.conn, n), n, &v));
 	}
 	timer_start(c->link.loop, &c->vitals, c->vitals_ms, on_vitals, c);
-	link_flush(&c->link);
+	link_send(&c->link);
 }
 
 static void vitals_every(struct control *c, uint32_t ms)
@@ -51,7 +53,13 @@ static void on_up(void *user)
 	memcpy(m.generation, id->generation, WIRE_ID);
 	conn_queue(&c->link.conn,
 		wire_put_ready(conn_reserve(&c->link.conn, ANSWER_MAX), ANSWER_MAX, &m));
-	link_flush(&c->link);
+	link_send(&c->link);
+}
+
+static void on_late(void *user)
+{
+	(void)user;
+	modules_load_late(PID1_MODULES_LATE);
 }
 
 static int on_hello(struct control *c, const struct wire_frame *f)
@@ -81,7 +89,7 @@ static int on_hello(struct control *c, const struct wire_frame *f)
 	output_dial(&a->output);
 	vitals_every(c, h.vitals_ms);
 	if (a->pid1 && ack.verdict == WIRE_BOOTED)
-		modules_load_late(PID1_MODULES_LATE);
+		timer_start(c->link.loop, &c->late, LATE_MS, on_late, c);
 	return 0;
 }
 
@@ -133,7 +141,7 @@ static int on_frame(void *user, const struct wire_frame *f)
 	}
 }
 
-static int on_room(void *user)
+static int control_send(void *user)
 {
 	struct control *c = user;
 
@@ -154,7 +162,7 @@ static const struct link_ops control_ops = {
 	.name = "control",
 	.on_up = on_up,
 	.on_frame = on_frame,
-	.on_room = on_room,
+	.send = control_send,
 	.on_lost = on_lost,
 	.reserve = ANSWER_MAX,
 };
@@ -179,7 +187,7 @@ void control_bye(struct control *c, uint8_t reason, int32_t status)
 	if (c->link.state != LINK_UP || !p)
 		return;
 	conn_queue(&c->link.conn, wire_put_exit(p, n, WIRE_BYE, reason, status));
-	link_flush(&c->link);
+	link_send(&c->link);
 }
 
 void control_close(struct control *c, uint32_t ms)

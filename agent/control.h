@@ -12,7 +12,7 @@ struct agent;
 struct control {
 	struct agent *agent;
 	struct link link;
-	struct timer vitals;
+	struct timer vitals, late;
 	uint32_t vitals_ms; /* 0: off */
 	uint8_t in[CONN_IN_CAP], out[CONTROL_OUT_CAP];
 };

@@ -293,13 +293,6 @@ void execs_drop(struct execs *xs)
 	}
 }
 
-void execs_kill(struct execs *xs, int sig)
-{
-	for (int i = 0; i < EXEC_SLOTS; i++)
-		if (leader_exists(&xs->slot[i]))
-			kill_groups(&xs->slot[i], sig);
-}
-
 uint32_t execs_running(const struct execs *xs)
 {
 	uint32_t n = 0;

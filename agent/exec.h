@@ -97,8 +97,6 @@ int execs_init(struct execs *xs, struct agent *a);
 void execs_serve(struct execs *xs);
 /* Drops the connections of commands that run: their host is another machine's now. */
 void execs_drop(struct execs *xs);
-/* Kills the groups of all commands: an agent that is no PID 1 ends. */
-void execs_kill(struct execs *xs, int sig);
 uint32_t execs_running(const struct execs *xs);
 /* pid ended and is reaped next: the last moment its number is surely its own. */
 void execs_on_zombie(struct execs *xs, pid_t pid);

@@ -114,9 +114,9 @@ void link_lost(struct link *k, int r)
 		k->ops->on_lost(k->user);
 }
 
-void link_flush(struct link *k)
+void link_send(struct link *k)
 {
-	int r = k->state == LINK_UP ? conn_flush(&k->conn) : 0;
+	int r = k->state == LINK_UP ? k->ops->send(k->user) : 0;
 
 	if (r < 0)
 		link_lost(k, r);
@@ -170,15 +170,16 @@ static void on_event(void *user, uint32_t events)
 	}
 	if (events & EPOLLERR)
 		r = -ECONNRESET;
-	if (!r && events & EPOLLOUT)
-		r = k->ops->on_room(k->user);
-	if (!r && events & (EPOLLIN | EPOLLHUP))
+	else if (events & (EPOLLIN | EPOLLHUP))
 		r = conn_fill(&k->conn);
+	/* Sending first makes room for the answers. */
+	if (events & EPOLLOUT && (!r || r == -EAGAIN))
+		link_send(k);
 	if (!r || r == -EAGAIN)
 		r = link_frames(k);
 	/* A handler may have dropped this connection already; then there is nothing to lose. */
 	if (r < 0 && k->state == LINK_UP)
 		link_lost(k, r);
 	else
-		link_flush(k);
+		link_send(k);
 }

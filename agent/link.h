@@ -19,8 +19,9 @@ struct link_ops {
 	void (*on_up)(void *user);
 	/* A frame of the host; at least reserve bytes of the queue are free. < 0: give it up. */
 	int (*on_frame)(void *user, const struct wire_frame *f);
-	/* The socket takes bytes again. < 0: give it up. */
-	int (*on_room)(void *user);
+	/* Send what is due, as far as the socket takes it, and watch for room for the rest. < 0:
+	 * give it up. */
+	int (*send)(void *user);
 	/* Lost; it is dialled again by itself. */
 	void (*on_lost)(void *user);
 	size_t reserve;
@@ -51,7 +52,7 @@ void link_close(struct link *k, uint32_t ms);
 void link_proved(struct link *k);
 /* Drops the connection because of r (-errno) and dials again. */
 void link_lost(struct link *k, int r);
-/* Sends what is queued; a broken connection is dialled again. */
-void link_flush(struct link *k);
+/* ops->send, if connected; a broken connection is dialled again. */
+void link_send(struct link *k);
 
 #endif

@@ -2,6 +2,7 @@
  * reaping. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +69,7 @@ static void reap(void *user)
 		waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | WNOHANG);
 		if (!execs_on_exit(&a->execs, si.si_pid, how, si.si_status))
 			main_on_exit(&a->main, si.si_pid, how, si.si_status);
+		power_on_reaped(&a->power);
 	}
 	timer_start(&a->loop, &reap_more, 0, reap, a);
 }
@@ -192,6 +194,8 @@ int main(int argc, char **argv)
 		o.fifo = PID1_OUTPUT_FIFO;
 	} else {
 		options_parse(&o, argc, argv);
+		/* What whoever started us left open is not the commands'. */
+		close_range(3, UINT_MAX, 0);
 		/* What a command leaves behind is reaped here, as by PID 1. */
 		if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 			fatal("subreaper", errno);

@@ -144,8 +144,9 @@ static void queue_small(struct output *o)
 }
 
 /* Sends in the order: rest of a data frame, small frames, next data frame. 0 or -errno. */
-static int output_send(struct output *o)
+static int output_send(void *user)
 {
+	struct output *o = user;
 	struct conn *c = &o->link.conn;
 	size_t budget = TURN_BYTES;
 	bool full = false;
@@ -178,12 +179,8 @@ static int output_send(struct output *o)
 static void output_pump(struct output *o)
 {
 	struct loop *l = &o->agent->loop;
-	int r = 0;
 
-	if (o->link.state == LINK_UP)
-		r = output_send(o);
-	if (r < 0)
-		link_lost(&o->link, r);
+	link_send(&o->link);
 	for (int i = 0; i < OUTPUT_SOURCES; i++)
 		if (o->sources[i])
 			loop_set(l, o->sources[i]->w.slot, output_full(o) ? 0 : EPOLLIN);
@@ -333,12 +330,6 @@ static void on_up(void *user)
 	output_pump(o);
 }
 
-static int on_room(void *user)
-{
-	output_pump(user);
-	return 0;
-}
-
 static void on_lost(void *user)
 {
 	struct output *o = user;
@@ -354,7 +345,7 @@ static const struct link_ops output_ops = {
 	.name = "output",
 	.on_up = on_up,
 	.on_frame = on_frame,
-	.on_room = on_room,
+	.send = output_send,
 	.on_lost = on_lost,
 	.reserve = SMALL_MAX,
 };

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -26,14 +28,27 @@ void power_now(void)
 		pause();
 }
 
+/* An agent that is no PID 1 has its own subtree only: what a command leaves behind becomes its
+ * child (subreaper), and most children lead a group. */
+static void signal_children(int sig)
+{
+	char path[64], text[8192], *p = text;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	if (file_slurp(path, text, sizeof(text)) < 0)
+		return;
+	while ((pid = (pid_t)strtol(p, &p, 10)) > 1)
+		if (kill(-pid, sig) < 0)
+			kill(pid, sig);
+}
+
 static void signal_all(const struct power *p, int sig)
 {
-	if (p->agent->pid1) {
+	if (p->agent->pid1)
 		kill(-1, sig);
-		return;
-	}
-	execs_kill(&p->agent->execs, sig);
-	main_kill(&p->agent->main, sig);
+	else
+		signal_children(sig);
 }
 
 static bool no_children(void)
@@ -58,8 +73,10 @@ static void on_timeout(void *user)
 {
 	struct power *p = user;
 
-	if (p->state == POWER_STORE || p->state == POWER_LAST)
+	if (p->state == POWER_STORE || p->state == POWER_LAST) {
 		say_error("power off: the host has not stored all output in time");
+		p->gave_up = true;
+	}
 	power_enter(p, p->state + 1);
 }
 
@@ -91,7 +108,7 @@ static void power_enter(struct power *p, enum power_state state)
 		break;
 	case POWER_STORE:
 	case POWER_LAST:
-		if (output_stored(&p->agent->output))
+		if (p->gave_up || output_stored(&p->agent->output))
 			power_enter(p, state + 1);
 		else
 			wait_ms(p, POWER_STORE_MS);
@@ -131,8 +148,16 @@ bool power_going(const struct power *p)
 
 void power_on_stored(struct power *p)
 {
+	p->gave_up = false;
 	if (p->state == POWER_STORE || p->state == POWER_LAST)
 		power_enter(p, p->state);
+}
+
+void power_on_reaped(struct power *p)
+{
+	/* Its own children are ours now. PID 1 has hit them all at once. */
+	if (p->state == POWER_KILL && !p->agent->pid1)
+		signal_all(p, SIGKILL);
 }
 
 void power_on_no_children(struct power *p)

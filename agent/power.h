@@ -33,6 +33,7 @@ struct power {
 	enum power_reason reason;
 	int32_t status; /* main process' */
 	uint32_t grace_ms;
+	bool gave_up; /* the host stored nothing for a whole limit, and nothing since */
 	struct timer timer;
 };
 
@@ -42,6 +43,8 @@ void power_begin(struct power *p, enum power_reason reason, int32_t status, uint
 bool power_going(const struct power *p);
 /* The host stored something more. */
 void power_on_stored(struct power *p);
+/* A child was reaped. */
+void power_on_reaped(struct power *p);
 /* The agent has no children any more. */
 void power_on_no_children(struct power *p);
 /* Ends the guest at once, without any of that. */

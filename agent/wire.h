@@ -24,7 +24,8 @@
  *           h>g REQ                g>h ACK | REFUSED      h>g GO
  *           Nothing runs before GO; after GO the host never sends the same request again, and the
  *           agent refuses a request id it has seen GO for (at most once).
- *           g>h STARTED, CREDIT (stdin), STDOUT, STDERR, EXIT (last; then the agent closes).
+ *           g>h STARTED, CREDIT (stdin), STDOUT, STDERR, EXIT (last; then the agent closes). A
+ *           command that could not be started after all: no STARTED, a sentence as STDERR, EXIT.
  *           h>g STDIN within credit, STDIN_EOF, RESIZE, SIGNAL. A connection lost before EXIT kills
  *           the command's process group (SIGHUP, then SIGKILL).
  */

@@ -332,13 +332,7 @@ void api_close(struct api_client *c)
 	client_disconnect(c);
 	c->state = CLIENT_LOST;
 	c->closed = true;
-	for (struct pending *p = c->first; p; p = p->next) {
-		struct err e;
-
-		err_set(&e, ECANCELED, "the connection to vmdeckd was closed");
-		if (p->fn == client_wait_reply)
-			client_wait_reply(p->user, -ECANCELED, NULL, &e);
-	}
+	client_end_waits(c);
 	if (!c->depth)
 		client_free(c);
 }

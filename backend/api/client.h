@@ -12,10 +12,10 @@ struct api_client;
 struct api_stream;
 
 struct api_opts {
-	const char *client;  /* "vmdeck 0.1.0" */
-	bool no_start;	     /* don't start a daemon: -ECONNREFUSED when none runs */
-	bool any_version;    /* take a daemon of another protocol version: only for daemon.stop */
-	double timeout;	     /* s for connecting (and starting) at all; 0: 10 */
+	const char *client; /* "vmdeck 0.1.0" */
+	bool no_start;      /* don't start a daemon: -ECONNREFUSED when none runs */
+	bool any_version;   /* take a daemon of another protocol version: only for daemon.stop */
+	double timeout;     /* s for connecting (and starting) at all; 0: 10 */
 };
 
 /* Connects; starts vmdeckd when none runs and checks versions by hello. Blocks up to the timeout,
@@ -23,7 +23,8 @@ struct api_opts {
  * <runtime>/daemon.lock (so two starters make one daemon; vmdeckd itself must not lock that file),
  * runs `vmdeckd --ready-fd N` in a session of its own with its output in <home>/daemon.log, and
  * waits for one line on N: "ready", or a sentence that says why not, which becomes e. */
-int api_open(struct api_client **ret, struct ev_loop *loop, const struct api_opts *opts, struct err *e);
+int api_open(
+	struct api_client **ret, struct ev_loop *loop, const struct api_opts *opts, struct err *e);
 /* NULL is fine, and so is a call from inside one of the client's callbacks. Pending calls are not
  * answered any more. The client's streams must be closed before. */
 void api_close(struct api_client *c);
@@ -59,15 +60,16 @@ struct api_stream_handler {
 	/* The call's result; the stream is open. */
 	void (*on_open)(struct api_stream *s, struct json_object *result);
 	/* exec: stdout (err false) and stderr; attach/logs: output, at offset. */
-	void (*on_data)(struct api_stream *s, bool err, uint64_t offset, const void *data, size_t n);
+	void (*on_data)(
+		struct api_stream *s, bool err, uint64_t offset, const void *data, size_t n);
 	/* exec: how 0 exited/1 signalled/2 not started; attach: the main process ended. */
 	void (*on_exit)(struct api_stream *s, uint8_t how, int value);
 	/* Input is taken again after api_stream_write returned less than it was given (also before
 	 * the stream was open). */
 	void (*on_room)(struct api_stream *s);
 	/* End of stream, once, last. r 0: in order (e is NULL, code 0); else r = -errno with e: the
-	 * command was refused (code as podman: 125, 126, 127), the call was refused or the connection
-	 * broke (125). */
+	 * command was refused (code as podman: 125, 126, 127), the call was refused or the
+	 * connection broke (125). */
 	void (*on_end)(struct api_stream *s, int r, int code, const struct err *e);
 };
 

@@ -14,6 +14,8 @@
 
 #define API_CALLS_MAX (4u * 1024 * 1024) /* bytes of calls not sent yet */
 
+struct wait;
+
 struct pending {
 	struct pending *next;
 	int64_t id;
@@ -35,6 +37,7 @@ struct api_client {
 	struct buf in, out;
 	struct pending *first, **last; /* calls in the order they were made */
 	int64_t next_id;
+	struct wait *waits; /* api_call_wait on the stack, innermost first */
 	struct json_object *hello;
 	uint64_t seq; /* newest event seen */
 	bool has_seq;
@@ -66,8 +69,8 @@ void client_nonblock(int fd);
 struct api_client *client_new(struct ev_loop *loop, const struct paths *p);
 /* hello is done: the loop takes over. */
 void client_live(struct api_client *c);
-/* The reply function of api_call_wait; user: its struct on the stack. */
-api_reply client_wait_reply;
+/* The client is being closed: every api_call_wait on the stack ends with -ECANCELED. */
+void client_end_waits(struct api_client *c);
 /* Drops the calls that were made with this user pointer: their replies are not called any more. */
 void client_forget(struct api_client *c, const void *user);
 

@@ -161,13 +161,17 @@ static int check_map(const struct proto_param *p, struct json_object *v, struct 
 {
 	const char *method = proto_methods[p->method].name;
 	int64_t n = json_object_object_length(v);
+	struct json_object_iter it;
 	char shown[80];
 
 	if (n < p->min || n > p->max)
 		return err_set(e, EINVAL, "%s: '%s' must have %lld to %lld members, not %lld",
 			method, p->name, (long long)p->min, (long long)p->max, (long long)n);
-	json_object_object_foreach(v, key, value)
+	json_object_object_foreachC(v, it)
 	{
+		const char *key = it.key;
+		struct json_object *value = it.val;
+
 		if (!*key || strchr(key, '=') || has_control(key))
 			return err_set(e, EINVAL, "%s: '%s' is not a variable's name in '%s'",
 				method, str_safe(shown, sizeof(shown), key), p->name);
@@ -225,14 +229,16 @@ static int unknown_param(enum proto_id id, const char *name, struct err *e)
 
 int proto_check(enum proto_id id, struct json_object *params, struct err *e)
 {
+	struct json_object_iter it;
+
 	if (params && !json_object_is_type(params, json_type_object))
 		return err_set(
 			e, EINVAL, "%s: the parameters must be an object", proto_methods[id].name);
 	if (params) {
-		json_object_object_foreach(params, key, value)
+		json_object_object_foreachC(params, it)
 		{
-			const struct proto_param *p = find_param(id, key);
-			int r = p ? check_value(p, value, e) : unknown_param(id, key, e);
+			const struct proto_param *p = find_param(id, it.key);
+			int r = p ? check_value(p, it.val, e) : unknown_param(id, it.key, e);
 
 			if (r < 0)
 				return r;

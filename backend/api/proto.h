@@ -8,7 +8,7 @@
 
 #include "backend/base/err.h"
 
-#define PROTO_VERSION 1
+#define PROTO_VERSION  1
 #define PROTO_LINE_MAX (1024 * 1024)
 #define VMDECK_VERSION "0.1.0"
 

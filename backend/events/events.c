@@ -222,6 +222,23 @@ int events_open(
 	return events_open_keep(ret, db_path, EVENTS_KEEP, sink, user, e);
 }
 
+/* The writer has ended, so the database is ours. The next log goes on without a hole. */
+static void close_in_order(struct events *l)
+{
+	struct entry *en;
+	char fields[48];
+
+	if (l->failing)
+		return;
+	if (l->dropped && l->seq < l->reserved) {
+		snprintf(fields, sizeof(fields), "{\"rows\":%llu}", (unsigned long long)l->dropped);
+		en = entry_new("", "", "events.dropped", fields);
+		add_entry(l, en);
+		(void)edb_write(&l->db, &en, 1, l->keep, NULL);
+	}
+	(void)edb_reserve(&l->db, l->seq, NULL);
+}
+
 void events_close(struct events *l)
 {
 	if (!l)
@@ -234,6 +251,7 @@ void events_close(struct events *l)
 		pthread_cond_signal(&l->wake);
 		pthread_mutex_unlock(&l->lock);
 		pthread_join(l->thread, NULL);
+		close_in_order(l);
 	}
 	sqlite3_close(l->reader);
 	edb_fini(&l->db);

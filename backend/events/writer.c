@@ -148,9 +148,6 @@ void *events_writer(void *arg)
 		if (l->stop && (l->written >= l->seq || l->failing))
 			break;
 	}
-	/* Closed in order: the next log goes on without a hole. */
-	if (!l->failing)
-		(void)edb_reserve(&l->db, l->seq, NULL);
 	pthread_mutex_unlock(&l->lock);
 	return NULL;
 }

@@ -24,8 +24,9 @@
 struct build {
 	struct job *job;
 	const char *name;
-	char folder[PUBLISH_PATH_MAX]; /* home/images */
-	struct kernel *kernel;         /* owned; large */
+	char folder[PUBLISH_PATH_MAX];  /* home/images */
+	char kernels[PUBLISH_PATH_MAX]; /* home/kernels */
+	struct kernel *kernel;          /* owned; large */
 	struct mini mini;
 };
 
@@ -158,23 +159,32 @@ static int make_image(struct build *b, struct err *e)
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
+/* Removes what killed builders left, also when there is nothing to build: a kernel that somebody is
+ * making now is theirs to tidy up. */
+static void tidy(const struct build *b)
+{
+	char path[PUBLISH_PATH_MAX];
+	autofd int fd = -1;
+
+	publish_clean(b->folder, b->name);
+	kernel_lock_path(b->job->paths, path, sizeof(path));
+	if (lock_take(path, false, &fd, NULL, NULL) == 0)
+		publish_clean(b->kernels, NULL);
+}
+
 static int make(struct build *b, struct err *e)
 {
-	char kernels[PUBLISH_PATH_MAX], path[PUBLISH_PATH_MAX];
+	char path[PUBLISH_PATH_MAX];
 	autofd int fd = -1;
 	int r;
 
-	kernel_folder(b->job->paths, kernels, sizeof(kernels));
 	kernel_lock_path(b->job->paths, path, sizeof(path));
-	r = dir_make(kernels, 0700, e);
-	if (!r)
-		r = lock(b->job, path, &fd, e);
+	r = lock(b->job, path, &fd, e);
 	if (!r)
 		r = job_catch(b->job, e);
 	if (r < 0)
 		return r;
-	publish_clean(kernels, NULL);
-	publish_clean(b->folder, b->name);
+	publish_clean(b->kernels, NULL); /* a holder that was waited for may have been killed */
 	/* What is wrong on this host shows before the download. */
 	r = mini_load(b->job, &b->mini, e);
 	if (!r)
@@ -196,13 +206,19 @@ int build_run(struct job *j, const char *name, bool force, struct err *e)
 		return err_set(e, ENOENT, "vmdeck cannot build image '%s': it knows %s", name,
 			build_names());
 	snprintf(b.folder, sizeof(b.folder), "%s/images", j->paths->home);
+	kernel_folder(j->paths, b.kernels, sizeof(b.kernels));
 	r = dir_make(b.folder, 0700, e);
+	if (!r)
+		r = dir_make(b.kernels, 0700, e);
 	if (r < 0)
 		return r;
 	publish_lock_path(b.folder, name, path);
 	r = lock(j, path, &fd, e);
-	if (r < 0 || (!force && is_ready(&b)))
+	if (r < 0)
 		return r;
+	tidy(&b);
+	if (!force && is_ready(&b))
+		return 0;
 	b.kernel = xcalloc(1, sizeof(*b.kernel));
 	r = make(&b, e);
 	kernel_fini(b.kernel);

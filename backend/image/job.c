@@ -14,8 +14,13 @@ void job_init(struct job *j, const struct paths *p, image_progress *fn, void *us
 
 void job_fini(struct job *j)
 {
+	struct signalfd_siginfo info;
+
 	if (!j || j->signal_fd < 0)
 		return;
+	/* What came has been obeyed: it must not kill when it is let through again. */
+	while (read(j->signal_fd, &info, sizeof(info)) > 0)
+		;
 	close_fd(&j->signal_fd);
 	sigprocmask(SIG_SETMASK, &j->old_mask, NULL);
 }

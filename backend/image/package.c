@@ -16,17 +16,17 @@ int package_field(const char *control, const char *field, char *out, size_t n)
 {
 	size_t len = strlen(field);
 
-	for (const char *s = control; *s && *s != '\n'; s = *s ? s + 1 : s) {
-		const char *end = strchrnul(s, '\n');
+	for (const char *s = control; *s && *s != '\n';) {
+		size_t line = strcspn(s, "\n");
 
 		if (strncasecmp(s, field, len) == 0 && s[len] == ':') {
-			s += len + 1;
-			while (*s == ' ' || *s == '\t')
-				s++;
-			snprintf(out, n, "%.*s", (int)min_of(end - s, 65535), s);
+			size_t skip = len + 1 + strspn(s + len + 1, " \t");
+
+			snprintf(out, n, "%.*s", skip < line ? (int)min_of(line - skip, 65535u) : 0,
+				s + skip);
 			return 0;
 		}
-		s = end;
+		s += line + (s[line] == '\n');
 	}
 	return -ENOENT;
 }

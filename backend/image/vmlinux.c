@@ -43,7 +43,14 @@ static uint32_t le32(const uint8_t *p)
 
 static int damaged(struct err *e)
 {
-	return err_set(e, EBADMSG, "the kernel image is damaged: download it again");
+	err_set(e, EBADMSG, "the kernel image is damaged: download it again");
+	return -EBADMSG;
+}
+
+static int no_kernel(struct err *e, const char *why)
+{
+	err_set(e, ENOEXEC, "%s", why);
+	return -ENOEXEC;
 }
 
 /* The compressed payload inside the bzImage. */
@@ -54,7 +61,7 @@ static int find_payload(
 
 	if (len < HEADER_END || memcmp(z + MAGIC_AT, "HdrS", 4) != 0 ||
 		(z[VERSION_AT] | z[VERSION_AT + 1] << 8) < VERSION_WITH_PAYLOAD)
-		return err_set(e, ENOEXEC, "the kernel is no x86 bzImage");
+		return no_kernel(e, "the kernel is no x86 bzImage");
 	sects = z[SETUP_SECTS_AT] ? z[SETUP_SECTS_AT] : 4;
 	at = (sects + 1) * SECTOR + le32(z + PAYLOAD_OFFSET_AT);
 	n = le32(z + PAYLOAD_LENGTH_AT);
@@ -131,10 +138,10 @@ static int check_elf(const uint8_t *p, size_t len, struct err *e)
 	Elf64_Ehdr h;
 
 	if (len < sizeof(h) || memcmp(p, ELFMAG, SELFMAG) != 0 || p[EI_CLASS] != ELFCLASS64)
-		return err_set(e, ENOEXEC, "the kernel image holds no 64-bit ELF file");
+		return no_kernel(e, "the kernel image holds no 64-bit ELF file");
 	memcpy(&h, p, sizeof(h));
 	if (h.e_machine != EM_X86_64)
-		return err_set(e, ENOEXEC, "the kernel is not for x86-64");
+		return no_kernel(e, "the kernel is not for x86-64");
 	for (unsigned i = 0; i < h.e_phnum; i++) {
 		uint64_t at = h.e_phoff + (uint64_t)i * sizeof(Elf64_Phdr);
 		Elf64_Phdr ph;
@@ -147,7 +154,7 @@ static int check_elf(const uint8_t *p, size_t len, struct err *e)
 		if (ph.p_type == PT_NOTE && has_pvh_note(p + ph.p_offset, (size_t)ph.p_filesz))
 			return 0;
 	}
-	return err_set(e, ENOEXEC, "the kernel has no PVH entry (CONFIG_PVH)");
+	return no_kernel(e, "the kernel has no PVH entry (CONFIG_PVH)");
 }
 
 int vmlinux_unpack(const uint8_t *zimage, size_t len, uint8_t **ret, size_t *ret_len, struct err *e)

@@ -13,7 +13,7 @@
 #include "backend/events/events.h"
 
 #define RPC_CONNS_MAX 256
-#define RPC_CALLS_MAX 64		  /* unanswered ones of a connection */
+#define RPC_CALLS_MAX 64                 /* unanswered ones of a connection */
 #define RPC_QUEUE_MAX (4u * 1024 * 1024) /* unsent bytes of a connection */
 
 struct rpc_server;
@@ -24,10 +24,11 @@ struct rpc_call; /* one call to be answered exactly once; survives its connectio
 typedef void rpc_handler(struct rpc_call *call, struct json_object *params);
 
 struct rpc_config {
-	const char *path;			 /* socket; made with mode 0600 */
-	int listen_fd;				 /* >= 0: already listening (socket activation), else -1 */
-	rpc_handler *handlers[PROTO__COUNT];	 /* NULL: the server's own (event.subscribe) or "not available" */
-	struct events *events;			 /* for event.subscribe with since; may be NULL */
+	const char *path; /* socket; made with mode 0600 */
+	int listen_fd;    /* >= 0: already listening (socket activation), else -1 */
+	rpc_handler *handlers[PROTO__COUNT]; /* NULL: the server's own (event.subscribe) or "not
+						available" */
+	struct events *events;               /* for event.subscribe with since; may be NULL */
 	void (*on_idle_change)(void *user, int connections);
 	void *user;
 };
@@ -38,8 +39,8 @@ int rpc_open(struct rpc_server **ret, struct ev_loop *loop, const struct rpc_con
 /* Closes all connections, unlinks the socket. Unanswered calls stay valid until answered. */
 void rpc_close(struct rpc_server *s);
 
-/* Sends an event to every subscriber. One that is RPC_QUEUE_MAX behind misses events (the hole in seq
- * shows it) rather than growing; it gets newer ones again once it has read. */
+/* Sends an event to every subscriber. One that is RPC_QUEUE_MAX behind misses events (the hole in
+ * seq shows it) rather than growing; it gets newer ones again once it has read. */
 void rpc_publish(struct rpc_server *s, const struct event *ev);
 
 void *rpc_user(const struct rpc_call *call); /* config.user */

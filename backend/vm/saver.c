@@ -145,10 +145,22 @@ static bool replace_queued(struct saver *s, const char *path, const char *text)
 	return found;
 }
 
+/* Readable by the next daemon at once, should this one be killed before the thread gets to it. Not
+ * safe against loss of power: that is what the queued, fsynced write is for. */
+static void write_now(const char *path, const char *text)
+{
+	autofree char *tmp = xasprintf("%s.now", path);
+	autofile FILE *f = fopen(tmp, "we");
+
+	if (f && fputs(text, f) >= 0 && fflush(f) == 0)
+		(void)!rename(tmp, path);
+}
+
 void saver_write(struct saver *s, const char *path, const char *text)
 {
 	struct job *j;
 
+	write_now(path, text);
 	if (replace_queued(s, path, text))
 		return;
 	j = xcalloc(1, sizeof(*j));

@@ -36,6 +36,7 @@ struct device {
 	struct vq vqs[HYBRID_QUEUES];
 	bool owned;
 	bool started; /* once at least */
+	bool running; /* for the VMM; a broken ring stops the hybrid side before */
 };
 
 static int get_features(struct device *d, void *arg)
@@ -78,6 +79,7 @@ static void stop(struct device *d)
 	uint16_t base[HYBRID_QUEUES];
 
 	hybrid_stop(d->hybrid, base);
+	d->running = false;
 	for (unsigned i = 0; i < HYBRID_QUEUES; i++) {
 		d->vqs[i].base = d->vqs[i].last_base = base[i];
 		d->vqs[i].last_desc = d->vqs[i].desc;
@@ -87,7 +89,7 @@ static void stop(struct device *d)
 static int reset_owner(struct device *d, void *arg)
 {
 	(void)arg;
-	if (hybrid_running(d->hybrid))
+	if (d->running)
 		stop(d);
 	hybrid_forget_guest(d->hybrid);
 	d->owned = false;
@@ -141,7 +143,7 @@ static int set_vring_num(struct device *d, void *arg)
 
 	if (s->index >= HYBRID_QUEUES)
 		return -ENOBUFS;
-	if (hybrid_running(d->hybrid))
+	if (d->running)
 		return -EBUSY;
 	if (s->num == 0 || s->num > RING_SIZE_MAX || (s->num & (s->num - 1)))
 		return -EINVAL;
@@ -155,7 +157,7 @@ static int set_vring_base(struct device *d, void *arg)
 
 	if (s->index >= HYBRID_QUEUES)
 		return -ENOBUFS;
-	if (hybrid_running(d->hybrid))
+	if (d->running)
 		return -EBUSY;
 	if (s->num > UINT16_MAX)
 		return -EINVAL;
@@ -169,7 +171,7 @@ static int get_vring_base(struct device *d, void *arg)
 
 	if (s->index >= HYBRID_QUEUES)
 		return -ENOBUFS;
-	if (hybrid_running(d->hybrid))
+	if (d->running)
 		return -EBUSY;
 	s->num = d->vqs[s->index].base;
 	return 0;
@@ -188,7 +190,7 @@ static int set_vring_addr(struct device *d, void *arg)
 		return -EINVAL;
 	q = &d->vqs[a->index];
 	/* While running it may come again as it was, to switch logging. */
-	if (hybrid_running(d->hybrid) &&
+	if (d->running &&
 		(a->desc_user_addr != q->desc || a->avail_user_addr != q->avail ||
 			a->used_user_addr != q->used))
 		return -EBUSY;
@@ -274,16 +276,16 @@ static int start(struct device *d)
 		hybrid_random_ports(d->hybrid);
 	if (d->started && !same_guest(d))
 		hybrid_forget_guest(d->hybrid);
-	d->started = true;
+	d->started = d->running = true;
 	hybrid_start(d->hybrid, rings);
 	return 0;
 }
 
 static int set_running(struct device *d, void *arg)
 {
-	int on = *(const int *)arg;
+	bool on = *(const int *)arg != 0;
 
-	if (on == hybrid_running(d->hybrid))
+	if (on == d->running)
 		return 0;
 	if (on)
 		return start(d);

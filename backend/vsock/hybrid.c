@@ -245,11 +245,6 @@ void hybrid_set_cid(struct hybrid *h, uint64_t cid)
 	h->mux.guest_cid = cid;
 }
 
-bool hybrid_running(const struct hybrid *h)
-{
-	return h->running;
-}
-
 void hybrid_start(struct hybrid *h, const struct ring rings[HYBRID_QUEUES])
 {
 	for (unsigned i = 0; i < HYBRID_QUEUES; i++) {

@@ -44,7 +44,6 @@ void hybrid_set_cid(struct hybrid *h, uint64_t cid);
  * each ring. */
 void hybrid_start(struct hybrid *h, const struct ring rings[HYBRID_QUEUES]);
 void hybrid_stop(struct hybrid *h, uint16_t ret_base[HYBRID_QUEUES]);
-bool hybrid_running(const struct hybrid *h);
 /* The memory table that the rings refer to has changed. */
 void hybrid_rebind(struct hybrid *h);
 

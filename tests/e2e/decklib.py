@@ -15,7 +15,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("DECK_BUILD", ROOT / "build" / "dev"))
 NO_VM = bool(os.environ.get("DECK_NO_VM"))
-LIMIT = 120  # s: only a hang reaches it; machines are shared
+LIMIT = int(os.environ.get("DECK_LIMIT", "120"))  # s: only a hang reaches it; machines are shared
 IMAGE_HOME = ROOT / "build" / "test-home"
 
 needs_vm = unittest.skipIf(NO_VM, "this run is without VMs")

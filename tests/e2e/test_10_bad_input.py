@@ -46,7 +46,8 @@ class Sentences(DeckCase):
                      ["boot", "--vcpus", "0"], ["boot", "--vmm", "bochs"], ["image"], ["image", "brew", "x"]):
             with self.subTest(args=args):
                 out, err = self.deck.run(*args, code=None)
-                self.assertTrue(err.decode().startswith("vmdeck: "), err)
+                self.assertTrue(err.decode().startswith("vmdeck"), err)
+                self.assertIn(b"--help", err)
         _, err = self.deck.run("boo", code=2)
         self.assertIn(b"boot", err)  # proposes the nearest
 

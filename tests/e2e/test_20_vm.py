@@ -73,7 +73,7 @@ class Life(DeckCase):
         self.assertEqual(zombies.strip(), b"0")
 
     def test_08_ping_and_vitals(self):
-        answer = self.deck.json("ping", "web")
+        answer, = self.deck.json("ping", "web")
         self.assertGreater(answer["rtt_ns"], 0)
         ev = self.rpc.wait_event("vitals", "web")
         self.assertGreater(ev["fields"]["mem_total"], 100 << 20)

@@ -132,7 +132,7 @@ static void address(struct sockaddr_un *sa, const char *path, const char *suffix
 	snprintf(sa->sun_path, sizeof(sa->sun_path), "%s%s", path, suffix);
 }
 
-static int listen_at(const char *path, const char *suffix)
+int listen_at(const char *path, const char *suffix)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un sa;
@@ -277,13 +277,33 @@ bool pid_gone(pid_t pid, int ms)
 	}
 }
 
+/* Stores what still comes, until the agent closes: it does not end before, or only after its limit.
+ */
+static void drain_output(struct agent_proc *a)
+{
+	uint8_t buf[32];
+	struct wire_frame f;
+	const uint8_t *data;
+	uint64_t offset;
+	uint32_t n;
+
+	while (a->output.fd >= 0 && peer_next(&a->output, &f, CLIENT_MS) == 1) {
+		if (f.type != WIRE_OUT_DATA)
+			continue;
+		assert_int_equal(wire_get_out_data(&f, &offset, &data, &n), 0);
+		peer_send(&a->output, buf,
+			(size_t)wire_put_u64(buf, sizeof(buf), WIRE_OUT_STORED, offset + n));
+	}
+	peer_close(&a->output);
+}
+
 void agent_stop(struct agent_proc *a)
 {
 	char listener[sizeof(a->path) + 8];
 	int status = -1;
 
-	peer_close(&a->output);
 	kill(a->pid, SIGTERM);
+	drain_output(a);
 	if (!pid_gone(a->pid, CLIENT_MS))
 		kill(a->pid, SIGKILL);
 	waitpid(a->pid, &status, 0);

@@ -38,6 +38,8 @@ struct agent_proc {
 	uint64_t stored; /* output: first byte not stored yet */
 };
 
+/* A listening UNIX socket at path + suffix. */
+int listen_at(const char *path, const char *suffix);
 /* Starts the agent; does not answer it yet. */
 void agent_start(struct agent_proc *a);
 /* Waits for READY, answers HELLO, waits for HELLO_ACK. generation: any byte. argv NULL: the shell.

@@ -46,6 +46,8 @@ static void on_output(struct guest *g)
 	struct seen *s = guest_user(g);
 
 	s->output++;
+	if (s->on_output)
+		s->on_output(g);
 }
 
 static void on_main_exit(struct guest *g, uint8_t how, int32_t value)
@@ -83,9 +85,8 @@ int fake_log_count(const struct seen *s, const char *needle)
 	return n;
 }
 
-void fake_open(struct seen *s)
+void fake_open_main(struct seen *s, const char *const *argv, bool tty)
 {
-	static const char *const argv[] = {"/bin/main", "-x", NULL};
 	static const char *const env[] = {"A=1", "B=2", "C=3", NULL};
 	static const struct guest_callbacks cb = {
 		.on_ready = on_ready,
@@ -101,7 +102,7 @@ void fake_open(struct seen *s)
 		.hostname = "host-a",
 		.argv = argv,
 		.env = env,
-		.tty = true,
+		.tty = tty,
 		.rows = 30,
 		.cols = 100,
 		.vitals_ms = 1000,
@@ -113,6 +114,13 @@ void fake_open(struct seen *s)
 	if (outlog_open(&s->out, t_dir, &e) < 0 ||
 		guest_open(&s->g, t_loop, t_path("v.sock"), &id, s->out, &cb, s, &e) < 0)
 		fail_msg("%s", e.msg);
+}
+
+void fake_open(struct seen *s)
+{
+	static const char *const argv[] = {"/bin/main", "-x", NULL};
+
+	fake_open_main(s, argv, true);
 }
 
 void fake_close(struct seen *s)
@@ -137,15 +145,12 @@ void fake_serve(struct seen *s, struct peer *p)
 {
 	struct wire_hello_ack m = {.verdict = WIRE_BOOTED, .total_us = 7, .clock_step_ns = -5};
 	uint8_t b[256];
-	int before = s->ready, now = 0;
+	int before = s->ready;
 
 	fake_control(p);
 	memcpy(m.generation, fake_generation, WIRE_ID);
 	peer_put(p, wire_put_hello_ack(b, sizeof(b), &m), b);
-	while (!now) {
-		ev_run(t_loop, EVRUN_ONCE);
-		now = s->ready > before;
-	}
+	T_UNTIL(s->ready > before, "HELLO_ACK");
 }
 
 uint64_t fake_output(struct peer *p, uint8_t stream, uint64_t first, uint64_t next, int main_state)

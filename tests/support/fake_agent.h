@@ -15,14 +15,16 @@ struct seen {
 	struct wire_vitals last;
 	char log[65536]; /* "name fields\n" of each event */
 	bool close_in_ready; /* guest_close from inside on_ready */
+	void (*on_output)(struct guest *g); /* further listener, or NULL */
 	struct guest *g;
 	struct outlog *out;
 };
 
 extern const uint8_t fake_generation[WIRE_ID];
 
-/* The guest with its outlog in t_dir, listening at t_path("v.sock"). */
+/* The guest with its outlog in t_dir, listening at t_path("v.sock"). argv: the main process. */
 void fake_open(struct seen *s);
+void fake_open_main(struct seen *s, const char *const *argv, bool tty);
 /* Closes both; the outlog's files stay. */
 void fake_close(struct seen *s);
 int fake_log_count(const struct seen *s, const char *needle);

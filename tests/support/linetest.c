@@ -17,6 +17,29 @@
 
 #define LINE_LIMIT (16u * 1024 * 1024)
 
+static void too_late(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	*(int *)w->data = 1;
+}
+
+void t_until_is(const int *value, int want, const char *what)
+{
+	int late = 0;
+	ev_timer t;
+
+	ev_now_update(t_loop);
+	ev_timer_init(&t, too_late, T_DEADLINE, 0.);
+	t.data = &late;
+	ev_timer_start(t_loop, &t);
+	while (*value != want && !late)
+		ev_run(t_loop, EVRUN_ONCE);
+	ev_timer_stop(t_loop, &t);
+	if (*value != want)
+		fail_msg("%s is %d, not %d, after %g s", what, *value, want, T_DEADLINE);
+}
+
 static void set_flag(struct ev_loop *loop, ev_io *w, int revents)
 {
 	(void)loop;

@@ -8,6 +8,9 @@
 #include "backend/base/buf.h"
 #include "tests/support/looptest.h"
 
+/* Runs the loop until *value is want. what names the wait. */
+void t_until_is(const int *value, int want, const char *what);
+
 struct liner {
 	int fd;
 	struct buf in;

@@ -74,26 +74,30 @@ const char *t_path(const char *name)
 	return p;
 }
 
-static void too_late(struct ev_loop *loop, ev_timer *w, int revents)
+static void on_late(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
-	(void)revents;
-	*(int *)w->data = 1;
+	(void)w;
+	(void)revents; /* ends ev_run, that is all */
+}
+
+void t_turn(double end, const char *what)
+{
+	double left = end - ev_time();
+	ev_timer t;
+
+	if (left <= 0)
+		fail_msg("no %s within %g s", what, T_DEADLINE);
+	ev_now_update(t_loop);
+	ev_timer_init(&t, on_late, left, 0.);
+	ev_timer_start(t_loop, &t);
+	ev_run(t_loop, EVRUN_ONCE);
+	ev_timer_stop(t_loop, &t);
 }
 
 void t_until(const int *flag, const char *what)
 {
-	int late = 0;
-	ev_timer t;
-
-	ev_timer_init(&t, too_late, 0., T_DEADLINE);
-	t.data = &late;
-	ev_timer_again(t_loop, &t);
-	while (!*flag && !late)
-		ev_run(t_loop, EVRUN_ONCE);
-	ev_timer_stop(t_loop, &t);
-	if (!*flag)
-		fail_msg("no %s within %g s", what, T_DEADLINE);
+	T_UNTIL(*flag, what);
 }
 
 void t_quiet(double s)

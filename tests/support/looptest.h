@@ -25,6 +25,15 @@ int t_count_fds(void);
 
 /* Runs the loop until *flag is not 0. what names the wait. */
 void t_until(const int *flag, const char *what);
+/* Runs the loop until the condition holds. */
+#define T_UNTIL(cond, what)                                                                        \
+	do {                                                                                       \
+		double t_end_ = ev_time() + T_DEADLINE;                                            \
+		while (!(cond))                                                                    \
+			t_turn(t_end_, what);                                                      \
+	} while (0)
+/* One turn of the loop; fails after the time `end`. */
+void t_turn(double end, const char *what);
 /* Runs the loop for s seconds: only to see that nothing happens. */
 void t_quiet(double s);
 

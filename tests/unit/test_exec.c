@@ -1,5 +1,5 @@
 // LIBS: guest base
-// OBJS: tests/support/looptest.c
+// OBJS: tests/support/looptest.c tests/support/exec_job.c
 /* The relay of a command, between a client and a guest's agent that the test plays: handshake,
  * retries, at most once, checks of both sides' frames, slow and vanishing clients. */
 #include <setjmp.h>
@@ -16,72 +16,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "backend/base/util.h"
-#include "backend/guest/exec.h"
-#include "tests/support/looptest.h"
-
-/* One relay under test and what its callbacks said. */
-struct job {
-	struct exec_relay *x;
-	struct peer client;
-	int done, r;
-	uint8_t how;
-	int32_t value;
-	struct err e;
-	struct exec_times t;
-	char log[8192];
-};
+#include "tests/support/exec_job.h"
 
 static struct job job;
 static struct peer agent;
 static int listener;
 
-static void on_log(struct exec_relay *x, const char *name, const char *fields)
-{
-	struct job *j = exec_relay_user(x);
-	size_t n = strlen(j->log);
-
-	assert_memory_equal(fields, "{\"id\":\"0707", 11);
-	snprintf(j->log + n, sizeof(j->log) - n, "%s ", name);
-	if (strstr(fields, "why")) {
-		n = strlen(j->log);
-		snprintf(j->log + n, sizeof(j->log) - n, "%s ", fields);
-	}
-}
-
-static void on_done(struct exec_relay *x, int r, const struct err *e, uint8_t how, int32_t value,
-	const struct exec_times *t)
-{
-	struct job *j = exec_relay_user(x);
-
-	j->done++;
-	j->r = r;
-	j->e = *e;
-	j->how = how;
-	j->value = value;
-	j->t = *t;
-	j->x = NULL;
-}
-
-static const struct exec_callbacks callbacks = {on_log, on_done};
-
 static int start_at(struct job *j, const char *path, uint8_t flags, double timeout)
 {
-	struct wire_exec_req *req = calloc(1, sizeof(*req));
-	int sv[2], r, small = 8192;
+	static const char *const argv[] = {"true", NULL};
 
-	memset(j, 0, sizeof(*j));
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
-	setsockopt(sv[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
-	peer_take(&j->client, sv[1]);
-	memset(req->id, 7, WIRE_ID);
-	req->flags = flags;
-	req->argv[0] = (struct wire_str){"true", 4};
-	req->argc = 1;
-	r = exec_relay_start(&j->x, t_loop, path, req, sv[0], timeout, &callbacks, j, &j->e);
-	free(req);
-	assert_int_equal(j->done, 0);
-	return r;
+	return job_start(j, path, argv, flags, timeout);
 }
 
 static void start(uint8_t flags)
@@ -98,7 +43,7 @@ static void take_request(void)
 	peer_accept_hybrid(&agent, listener, WIRE_PORT_EXEC);
 	peer_expect(&agent, WIRE_REQ);
 	assert_int_equal(wire_get_exec_req(&agent.f, &req), 0);
-	assert_int_equal(req.id[3], 7);
+	assert_memory_equal(req.argv[0].s, "true", 4);
 }
 
 static void put_empty(struct peer *p, uint8_t type)

@@ -127,8 +127,7 @@ static void test_restart_without_loss_or_doubles(void **state)
 	}
 	ev_run(t_loop, EVRUN_NOWAIT);
 	peer_close(&p1);
-	while (outlog_end(seen.out) < written)
-		ev_run(t_loop, EVRUN_ONCE);
+	T_UNTIL(outlog_end(seen.out) >= written, "rest of the output");
 	for (uint64_t at = 0; at < written; at += sizeof(b)) {
 		size_t n = written - at < sizeof(b) ? (size_t)(written - at) : sizeof(b);
 
@@ -233,7 +232,6 @@ static void test_disk_refuses(void **state)
 {
 	struct rlimit old, small;
 	static uint8_t b[WIRE_CHUNK];
-	int found = 0;
 
 	(void)state;
 	signal(SIGXFSZ, SIG_IGN);
@@ -247,10 +245,7 @@ static void test_disk_refuses(void **state)
 	fake_data(&p1, 0, b, 4000);
 	fake_data(&p1, 4000, b + 4000, 4000);
 	fake_data(&p1, 8000, b + 8000, 1000);
-	for (int i = 0; i < 100 && !found; i++) {
-		ev_run(t_loop, EVRUN_ONCE);
-		found = fake_log_count(&seen, "output.error");
-	}
+	T_UNTIL(fake_log_count(&seen, "output.error"), "refusal of the disk");
 	t_quiet(2.5); /* two more tries of a second each, one event */
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_int_equal(fake_log_count(&seen, "output.error"), 1);
@@ -271,8 +266,7 @@ static void test_disk_refuses(void **state)
 
 		memcpy(m.generation, fake_generation, WIRE_ID);
 		peer_put(&p1, wire_put_out_open(open, sizeof(open), &m), open);
-		while (fake_log_count(&seen, "output.error") < 2)
-			ev_run(t_loop, EVRUN_ONCE);
+		T_UNTIL(fake_log_count(&seen, "output.error") > 1, "refusal of the disk");
 		setrlimit(RLIMIT_FSIZE, &old);
 		peer_expect(&p1, WIRE_OUT_RESUME);
 		assert_int_equal(wire_get_u64(&p1.f, &offset), 0);

@@ -162,6 +162,8 @@ static void put_bad(const struct ansi *a, struct out *o, const uint8_t *p, size_
 		put_hex(o, p, n);
 		return;
 	}
+	if (n == 2 && p[0] == 0xc2) /* U+0080..9F: the same controls */
+		return;
 	for (size_t i = 0; i < n; i++)
 		if (p[i] >= 0xa0)
 			put(o, &p[i], 1);

@@ -73,8 +73,7 @@ int cmd_boot(struct cli *c)
 		r = work_boot(&w, params, &vm, &e);
 	if (r == -EINTR) {
 		fprintf(stderr,
-			"vmdeck: interrupted: the boot%s%s goes on in vmdeckd; vmdeck ls shows "
-			"it, vmdeck rm -f NAME ends it\n",
+			"vmdeck: interrupted: the boot%s%s goes on in vmdeckd (vmdeck ls)\n",
 			w.vm_name[0] ? " of " : "", w.vm_name);
 		return EXIT_SIGNAL + c->signal;
 	}

@@ -9,12 +9,16 @@
 
 #define LIMIT_DEFAULT   100
 #define LIMIT_FOLLOWING 10
+#define RECONNECTS      3
+#define VITALS_SHARE    8     /* of the events of a quiet host, how many are vitals */
+#define EVENTS_MAX      10000 /* that the daemon gives at once */
 
 struct follow {
 	struct cli *c;
 	const char *given; /* --vm, or NULL */
 	char vm[64];       /* its id when it is a VM that is there */
-	int64_t seq;       /* newest printed */
+	bool all;
+	int64_t seq; /* newest printed */
 	bool ended;
 	int r;
 	struct err *e;
@@ -39,10 +43,19 @@ static void print_event(const struct cli *c, struct json_object *ev)
 		bad ? tint_off(c->color) : "", *fields ? "  " : "", fields);
 }
 
+static bool is_vitals(struct json_object *ev)
+{
+	const char *name = jsonx_str(ev, "name");
+
+	return name && strcmp(name, "vitals") == 0;
+}
+
 static bool is_wanted(const struct follow *f, struct json_object *ev)
 {
 	const char *id = jsonx_str(ev, "vm"), *name = jsonx_str(ev, "vm_name");
 
+	if (!f->all && is_vitals(ev))
+		return false;
 	if (!f->given)
 		return true;
 	if (f->vm[0])
@@ -90,41 +103,54 @@ static int look_up(struct cli *c, struct follow *f, struct err *e)
 	return r;
 }
 
-static int get_stored(
-	struct cli *c, struct follow *f, int64_t limit, struct json_object **ret, struct err *e)
+/* The newest `limit` events that are wanted: vitals are left out here, so more are asked for. */
+static int get_stored(struct follow *f, int64_t limit, struct json_object **ret, struct err *e)
 {
+	autojson struct json_object *list = NULL, *wanted = json_object_new_array();
 	struct json_object *params = json_object_new_object();
+	int64_t ask = f->all ? limit : min_of(limit * VITALS_SHARE + 100, EVENTS_MAX), skip;
+	int r;
 
-	jsonx_add_int(params, "limit", limit);
+	jsonx_add_int(params, "limit", ask);
 	if (f->given)
 		jsonx_add_str(params, "vm", f->vm[0] ? f->vm : f->given);
-	return cli_call(c, "event.list", params, CLI_CALL_S, ret, e);
+	r = cli_call(f->c, "event.list", params, CLI_CALL_S, &list, e);
+	if (r < 0)
+		return r;
+	if (!json_object_is_type(list, json_type_array))
+		return err_set(e, EPROTO, "vmdeckd's answer to event.list is no list");
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *ev = json_object_array_get_idx(list, i);
+
+		f->seq = max_of(f->seq, jsonx_int(ev, "seq", 0));
+		if (f->all || !is_vitals(ev))
+			json_object_array_add(wanted, json_object_get(ev));
+	}
+	skip = (int64_t)json_object_array_length(wanted) - limit;
+	if (skip > 0)
+		json_object_array_del_idx(wanted, 0, (size_t)skip);
+	*ret = steal_ptr(&wanted);
+	return 0;
 }
 
-static void print_stored(struct cli *c, struct follow *f, struct json_object *list, bool following)
+static void print_stored(struct cli *c, struct json_object *list, bool following)
 {
-	size_t n = json_object_array_length(list);
-
 	if (c->json && !following) {
 		cli_print_json(list, false);
 		return;
 	}
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *ev = json_object_array_get_idx(list, i);
-
-		print_event(c, ev);
-		f->seq = max_of(f->seq, jsonx_int(ev, "seq", 0));
-	}
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		print_event(c, json_object_array_get_idx(list, i));
 }
 
-/* Everything behind the hello's number comes by subscription; stored ones are up to it. */
-static int follow_on(struct cli *c, struct follow *f, struct err *e)
+static int follow_once(struct cli *c, struct follow *f, struct err *e)
 {
 	struct json_object *params = json_object_new_object();
 	int r;
 
 	jsonx_add_int(params, "since", f->seq);
-	fflush(stdout);
+	f->ended = false;
+	f->r = 0;
 	api_set_event_handler(c->api, on_event, f);
 	r = cli_call(c, "event.subscribe", params, CLI_CALL_S, NULL, e);
 	if (r < 0)
@@ -135,25 +161,49 @@ static int follow_on(struct cli *c, struct follow *f, struct err *e)
 	return f->r;
 }
 
+/* A daemon that dies is followed by one that goes on with the numbers of the log. */
+static int follow_on(struct cli *c, struct follow *f, struct err *e)
+{
+	int64_t reached;
+	int r;
+
+	fflush(stdout);
+	for (int tries = 0;; tries++) {
+		reached = f->seq;
+		r = cli_open(c, false, e);
+		if (r == 0)
+			r = follow_once(c, f, e);
+		if (r != -ECONNRESET || tries == RECONNECTS)
+			return r;
+		if (f->seq > reached)
+			tries = 0;
+		api_close(c->api);
+		c->api = NULL;
+	}
+}
+
 int cmd_events(struct cli *c)
 {
 	autojson struct json_object *list = NULL;
 	bool following = opt_given(&c->opts, "follow");
 	int64_t limit = opt_num(&c->opts, "limit", following ? LIMIT_FOLLOWING : LIMIT_DEFAULT);
 	struct err e = {0}, unknown = {0};
-	struct follow f = {.c = c, .given = opt_str(&c->opts, "vm", NULL), .e = &e};
+	struct follow f = {.c = c,
+		.given = opt_str(&c->opts, "vm", NULL),
+		.all = opt_given(&c->opts, "all"),
+		.e = &e};
 
 	if (cli_open(c, false, &e) < 0)
 		return cli_fail(&e, EXIT_FAILED);
 	f.seq = jsonx_int(api_hello(c->api), "seq", 0);
 	(void)look_up(c, &f, &unknown);
-	if (limit > 0 && get_stored(c, &f, limit, &list, &e) < 0)
+	if (limit > 0 && get_stored(&f, limit, &list, &e) < 0)
 		return cli_fail(&e, EXIT_FAILED);
 	if (!list)
 		list = json_object_new_array();
 	if (unknown.code && !json_object_array_length(list))
 		return cli_fail(&unknown, EXIT_FAILED);
-	print_stored(c, &f, list, following);
+	print_stored(c, list, following);
 	if (following && follow_on(c, &f, &e) < 0)
 		return cli_fail(&e, EXIT_FAILED);
 	return EXIT_OK;

@@ -111,6 +111,7 @@ static void image_row(struct table *t, struct json_object *im)
 	struct json_object *build = jsonx_get(im, "build");
 	const char *state = text_of(im, "state");
 	bool stale = jsonx_bool(im, "stale", false);
+	int64_t bytes = jsonx_int(im, "bytes", 0);
 	char size[32], age[32];
 
 	table_row(t);
@@ -118,7 +119,7 @@ static void image_row(struct table *t, struct json_object *im)
 	table_cell(
 		t, stale ? TINT_WARN : tint_of_state(state), "%s%s", state, stale ? ", stale" : "");
 	table_cell(t, TINT_NONE, "%s",
-		str_bytes(size, sizeof(size), (uint64_t)jsonx_int(im, "bytes", 0)));
+		bytes > 0 ? str_bytes(size, sizeof(size), (uint64_t)bytes) : "-");
 	table_cell(t, TINT_NONE, "%s", text_age(age, sizeof(age), time_of(im, "created_ns")));
 	table_cell(t, TINT_NONE, "%s", text_of(im, "kernel"));
 	if (build)

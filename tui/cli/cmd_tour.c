@@ -74,14 +74,15 @@ static int show_events(struct tour *t, struct err *e)
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *ev = json_object_array_get_idx(list, i);
 		struct json_object *fields = jsonx_get(ev, "fields");
-		const char *name = jsonx_str(ev, "name"), *step = jsonx_str(fields, "step");
+		const char *name = jsonx_str(ev, "name"), *what = jsonx_str(fields, "step");
 		int64_t at = jsonx_int(ev, "mono_ns", 0);
 
 		if (!name || strcmp(name, "vitals") == 0)
 			continue;
 		begin = begin ? begin : at;
-		say(t, "%+8.3f s  %s%s%s", (double)(at - begin) / 1e9, name, step ? " " : "",
-			step ? step : "");
+		what = what ? what : jsonx_str(fields, "method");
+		say(t, "%+8.3f s  %s%s%s", (double)(at - begin) / 1e9, name, what ? " " : "",
+			what ? what : "");
 	}
 	return 0;
 }

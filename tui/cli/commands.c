@@ -79,6 +79,7 @@ static const struct opt_def logs_opts[] = {
 
 static const struct opt_def events_opts[] = {
 	FLAG("follow", 'f', "go on with new ones"),
+	FLAG("all", 'a', "also the vitals that each guest sends all the time"),
 	VALUE(STR, "vm", 0, "VM", "of this VM only", "@vm"),
 	NUMBER("limit", 'n', 0, 10000, "N", "the newest N stored ones; default 100, with -f 10"),
 	{0},

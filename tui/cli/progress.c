@@ -103,7 +103,7 @@ static void line_of_bar(const struct progress *p, char *out, size_t n, uint64_t 
 	char bar[BAR_CELLS + 1], done[32], total[32];
 	unsigned percent;
 
-	if (!p->total) {
+	if (p->total <= 1) {
 		snprintf(out, n, "%s: %s %.1f s", p->title, step, seconds(begin, now_ns));
 		return;
 	}

@@ -159,13 +159,17 @@ char *text_fields(char *out, size_t n, struct json_object *fields)
 		return out;
 	json_object_object_foreach(fields, key, value)
 	{
-		char safe_key[64], safe[CELL_MAX];
+		char safe_key[64], safe[CELL_MAX], number[32];
 		const char *text = json_object_to_json_string_ext(
 			value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 
 		if (json_object_is_type(value, json_type_string) &&
 			is_bare(json_object_get_string(value)))
 			text = json_object_get_string(value);
+		if (json_object_is_type(value, json_type_double)) {
+			snprintf(number, sizeof(number), "%.7g", json_object_get_double(value));
+			text = number;
+		}
 		str_safe(safe_key, sizeof(safe_key), key);
 		str_safe(safe, sizeof(safe), text);
 		used += (size_t)snprintf(

@@ -48,4 +48,3 @@ void act_QUIT(struct app *a, const char *arg)
 	(void)arg;
 	app_quit(a, 0);
 }
-

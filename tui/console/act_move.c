@@ -71,7 +71,6 @@ void act_HALF_UP(struct app *a, const char *arg)
 	move(a, -max_of(page(a) / 2, 1));
 }
 
-
 static void set_zoom(struct app *a, bool zoom)
 {
 	a->zoom = zoom;
@@ -180,4 +179,3 @@ void act_LOGS(struct app *a, const char *arg)
 	if (d)
 		show_tab(a, d->shown == TAB_SERIAL ? TAB_OUTPUT : TAB_SERIAL);
 }
-

@@ -20,7 +20,6 @@ static const char *name_of(struct app *a, const char *id)
 	return vm ? vm->name : id;
 }
 
-
 void act_ATTACH(struct app *a, const char *arg)
 {
 	(void)arg;
@@ -64,7 +63,6 @@ void act_INTERRUPT(struct app *a, const char *arg)
 	else
 		app_notice(a, NOTICE_INFO, "nothing to interrupt here; q leaves the console");
 }
-
 
 void act_BOOT(struct app *a, const char *arg)
 {
@@ -112,7 +110,8 @@ void act_KILL(struct app *a, const char *arg)
 
 	(void)arg;
 	snprintf(question, sizeof(question), "Kill %s now?", vm->name);
-	confirm_open(a, true, question, "The guest gets no time to write anything.", vm->id, kill_yes);
+	confirm_open(
+		a, true, question, "The guest gets no time to write anything.", vm->id, kill_yes);
 }
 
 static void delete_yes(struct app *a, const char *id)
@@ -161,4 +160,3 @@ void act_BUILD(struct app *a, const char *arg)
 	if (!im || strcmp(im->state, "ready") != 0)
 		app_notice(a, NOTICE_INFO, "building image %s", name);
 }
-

@@ -7,18 +7,18 @@
 #include "backend/base/util.h"
 
 const struct action_info action_table[ACT__COUNT] = {
-#define DECK CONTEXT_DECK
-#define LIST CONTEXT_LIST
-#define PANE CONTEXT_PANE
-#define GUEST CONTEXT_GUEST
-#define NONE NEED_NONE
-#define VM NEED_VM
-#define ALIVE NEED_ALIVE
-#define RUNNING NEED_RUNNING
-#define ENDED NEED_ENDED
-#define HINT ACTION_HINT
+#define DECK     CONTEXT_DECK
+#define LIST     CONTEXT_LIST
+#define PANE     CONTEXT_PANE
+#define GUEST    CONTEXT_GUEST
+#define NONE     NEED_NONE
+#define VM       NEED_VM
+#define ALIVE    NEED_ALIVE
+#define RUNNING  NEED_RUNNING
+#define ENDED    NEED_ENDED
+#define HINT     ACTION_HINT
 #define DESTROYS ACTION_DESTROYS
-#define ARG ACTION_ARG
+#define ARG      ACTION_ARG
 #define ACTION(id, name, contexts, keys, needs, flags, label, help)                                \
 	[ACT_##id] = {name, contexts, keys, needs, flags, label, help},
 #include "tui/console/actions.def"

@@ -37,7 +37,8 @@ enum action action_by_name(const char *name, size_t n);
 char *action_key_text(enum action a, char *out, size_t n);
 /* Whether the selected VM (may be NULL) allows the action; else why not, a sentence in why. */
 bool action_allowed(enum action a, const struct deck_vm *vm, char *why, size_t n);
-/* The longest text that all action names beginning with prefix share, into out; the number of them. */
+/* The longest text that all action names beginning with prefix share, into out; the number of them.
+ */
 int action_complete(const char *prefix, char *out, size_t n);
 
 #endif

@@ -10,9 +10,9 @@
 #include "backend/base/str.h"
 #include "tui/console/term.h"
 
-#define FRAME_EVERY (1. / 30) /* s between frames that only guest output asks for */
-#define TICK_EVERY 0.2	      /* s between ages of waits on the screen */
-#define OPEN_TIMEOUT 10.
+#define FRAME_EVERY   (1. / 30) /* s between frames that only guest output asks for */
+#define TICK_EVERY    0.2       /* s between ages of waits on the screen */
+#define OPEN_TIMEOUT  10.
 #define KEYS_PER_TURN 256 /* of a paste: the screen follows */
 
 void app_dirty(struct app *a)
@@ -55,7 +55,8 @@ void app_quit(struct app *a, int code)
 	ev_break(a->loop, EVBREAK_ALL);
 }
 
-/* ---- keys --------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------
+ */
 
 /* Pasted text is text: it is typed into a prompt or the guest, and never acts on the list. True:
  * the key is dealt with. */
@@ -71,7 +72,8 @@ static bool paste_key(struct app *a, console_key k)
 		return false;
 	if (mark) {
 		if (k == K_PASTE_BEGIN && !a->top)
-			app_notice(a, NOTICE_WARN, "pasted text is only taken in a prompt or by the guest (a)");
+			app_notice(a, NOTICE_WARN,
+				"pasted text is only taken in a prompt or by the guest (a)");
 		return true;
 	}
 	if (a->top && key_is_char(k))
@@ -121,7 +123,8 @@ static void on_input(struct ev_loop *loop, ev_io *w, int revents)
 	}
 }
 
-/* ---- frames -------------------------------------------------------------------------------------- */
+/* ---- frames
+ * -------------------------------------------------------------------------------------- */
 
 static void draw_now(struct app *a)
 {
@@ -201,7 +204,8 @@ static void on_settle(struct ev_loop *loop, ev_timer *w, int revents)
 	app_sync_deck(w->data);
 }
 
-/* ---- signals -------------------------------------------------------------------------------------- */
+/* ---- signals
+ * -------------------------------------------------------------------------------------- */
 
 static void take_size(struct app *a)
 {
@@ -235,7 +239,8 @@ static void on_cont(struct ev_loop *loop, ev_signal *w, int revents)
 	take_size(w->data);
 }
 
-/* ---- start and end --------------------------------------------------------------------------------- */
+/* ---- start and end
+ * --------------------------------------------------------------------------------- */
 
 static void start_watchers(struct app *a)
 {
@@ -263,7 +268,8 @@ static void load_theme(struct app *a)
 	struct theme_log log = {0};
 
 	theme_load(&a->theme, a->opts->theme, &log);
-	paint_init(&a->paint, &a->theme, term_depth(a->opts->no_color), a->opts->ascii || !term_utf8());
+	paint_init(&a->paint, &a->theme, term_depth(a->opts->no_color),
+		a->opts->ascii || !term_utf8());
 	if (log.count > 1)
 		app_notice(a, NOTICE_WARN, "%s (and %d more)", log.first, log.count - 1);
 	else if (log.count)

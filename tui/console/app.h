@@ -68,10 +68,10 @@ struct app {
 	struct {
 		struct deck *deck; /* NULL: the keys are the console's */
 		enum tab tab;
-		bool prefix;	 /* the prefix key was pressed */
-		bool hints;	 /* and its hints are shown */
-		bool scrolling;	 /* keys scroll the pane for a while */
-		bool was_zoomed; /* before the attach */
+		bool prefix;       /* the prefix key was pressed */
+		bool hints;        /* and its hints are shown */
+		bool scrolling;    /* keys scroll the pane for a while */
+		bool was_zoomed;   /* before the attach */
 		uint64_t ended_ns; /* the guest left by itself: keys typed ahead are dropped */
 	} keys;
 	bool pasting; /* between the marks of a paste that nobody takes */
@@ -84,14 +84,14 @@ struct app {
 	} notice;
 
 	int cursor_y, cursor_x; /* where the frame wants it; -1: hidden */
-	bool dirty;  /* something on the screen has changed */
-	bool urgent; /* because of a key: drawn at once */
+	bool dirty;             /* something on the screen has changed */
+	bool urgent;            /* because of a key: drawn at once */
 	ev_tstamp drawn;
 	struct {
 		ev_io input;
 		ev_prepare turn;
-		ev_timer frame;	 /* next frame while output floods in */
-		ev_timer tick;	 /* ages of waits, only while there are any */
+		ev_timer frame;  /* next frame while output floods in */
+		ev_timer tick;   /* ages of waits, only while there are any */
 		ev_timer prefix; /* hints of the prefix key */
 		ev_timer settle; /* streams open when the selection rests */
 		ev_signal winch, tstp, cont;
@@ -140,11 +140,11 @@ const char *attach_text(const struct app *a);
 void action_run(struct app *a, enum action act, const char *arg);
 
 /* ---- views */
-void draw_screen(struct app *a);		    /* screen.c: everything, one frame */
-void app_cursor(struct app *a, int y, int x);	    /* where a layer types */
-void draw_list(struct app *a);			    /* view_list.c */
-void draw_pane(struct app *a, int *cy, int *cx);    /* view_pane.c */
-void draw_head(struct app *a);			    /* bars.c */
+void draw_screen(struct app *a);                 /* screen.c: everything, one frame */
+void app_cursor(struct app *a, int y, int x);    /* where a layer types */
+void draw_list(struct app *a);                   /* view_list.c */
+void draw_pane(struct app *a, int *cy, int *cx); /* view_pane.c */
+void draw_head(struct app *a);                   /* bars.c */
 void draw_status(struct app *a);
 void draw_hints(struct app *a);
 bool app_has_waits(const struct app *a);
@@ -154,7 +154,7 @@ enum glyph state_glyph(enum deck_state s);
 /* ---- layers */
 void help_open(struct app *a);
 struct prompt_ops {
-	void (*change)(struct app *a, const char *text);	      /* may be NULL */
+	void (*change)(struct app *a, const char *text); /* may be NULL */
 	void (*done)(struct app *a, const char *text, bool accepted);
 	/* Completes text in place; a hint to show in out. NULL: Tab does nothing. */
 	void (*complete)(struct app *a, struct edit *ed, char *out, size_t n);

@@ -5,7 +5,7 @@
 #include "tui/console/term.h"
 
 #define PREFIX_HINTS_AFTER 0.4 /* s */
-#define TYPED_AHEAD_NS 500000000u
+#define TYPED_AHEAD_NS     500000000u
 
 static bool is_prefix(console_key k)
 {

@@ -8,8 +8,8 @@
 
 static void head_counts(struct app *a, struct pen *pen)
 {
-	static const enum deck_state shown[] = {DECK_RUNNING, DECK_STARTING, DECK_PAUSED, DECK_STOPPING,
-		DECK_FAILED};
+	static const enum deck_state shown[] = {
+		DECK_RUNNING, DECK_STARTING, DECK_PAUSED, DECK_STOPPING, DECK_FAILED};
 	int all = 0;
 
 	for (int i = 0; i < a->model.count; i++)
@@ -20,7 +20,8 @@ static void head_counts(struct app *a, struct pen *pen)
 
 		if (n)
 			pen_printf(pen, ROLE_HEAD, "  %s %d %s",
-				paint_glyph(&a->paint, state_glyph(shown[i])), n, deck_state_names[shown[i]]);
+				paint_glyph(&a->paint, state_glyph(shown[i])), n,
+				deck_state_names[shown[i]]);
 	}
 }
 
@@ -100,8 +101,8 @@ static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
 	uint64_t now = wall_ns();
 	double age = now > vm->wait.since_ns ? (double)(now - vm->wait.since_ns) / 1e9 : 0;
 
-	pen_printf(pen, ROLE_WAIT, " %s %s: %s since %.1f s", paint_glyph(&a->paint, GLYPH_STARTING),
-		vm->name, vm->wait.name, age);
+	pen_printf(pen, ROLE_WAIT, " %s %s: %s since %.1f s",
+		paint_glyph(&a->paint, GLYPH_STARTING), vm->name, vm->wait.name, age);
 	if (vm->wait.limit_s > 0)
 		pen_printf(pen, ROLE_WAIT, ", limit %g s", vm->wait.limit_s);
 	if (vm->wait.of > 0)
@@ -111,7 +112,7 @@ static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
 
 static enum role notice_role(enum notice_kind k)
 {
-	return k == NOTICE_OK	   ? ROLE_NOTICE_OK
+	return k == NOTICE_OK      ? ROLE_NOTICE_OK
 	       : k == NOTICE_WARN  ? ROLE_NOTICE_WARN
 	       : k == NOTICE_ERROR ? ROLE_NOTICE_ERROR
 				   : ROLE_NOTICE_INFO;
@@ -156,8 +157,8 @@ static const char *hint_label(const struct app *a, enum action act, const struct
 	return action_table[act].label;
 }
 
-static void draw_hint(struct pen *pen, enum role key_role, enum role role, enum action act,
-	const char *label)
+static void draw_hint(
+	struct pen *pen, enum role key_role, enum role role, enum action act, const char *label)
 {
 	char key[16];
 
@@ -177,13 +178,16 @@ static void draw_guest_hints(struct app *a, struct pen *pen)
 	const enum role role = ROLE_BORDER_ATTACHED;
 
 	if (!a->keys.hints) {
-		pen_put(pen, role, a->keys.prefix ? " C-] ..." : " All keys go to the guest.  C-] d detach  C-] ? more");
+		pen_put(pen, role,
+			a->keys.prefix ? " C-] ..."
+				       : " All keys go to the guest.  C-] d detach  C-] ? more");
 		pen_rest(pen, role);
 		return;
 	}
 	pen_put(pen, role, " C-] then:");
 	for (int i = 0; i < ACT__COUNT; i++)
-		if ((action_table[i].contexts & CONTEXT_GUEST) && (action_table[i].flags & ACTION_HINT))
+		if ((action_table[i].contexts & CONTEXT_GUEST) &&
+			(action_table[i].flags & ACTION_HINT))
 			draw_hint(pen, role, role, (enum action)i, action_table[i].label);
 	pen_put(pen, role, " C-] sends C-] itself");
 	pen_rest(pen, role);

@@ -20,7 +20,7 @@ _Static_assert(countof(fields) == FIELD__COUNT, "a row for each field");
 
 #define MEM_MIN_MIB 64
 #define MEM_MAX_MIB 1048576
-#define VCPUS_MAX 32
+#define VCPUS_MAX   32
 
 struct boot_dialog {
 	struct layer layer;
@@ -47,7 +47,8 @@ static int boot_params(struct boot_dialog *b, struct json_object *o, struct err 
 	if (r == 0) {
 		r = str_parse_mib("memory", value(b, FIELD_MEMORY), &mib, e);
 		if (r == 0 && (mib < MEM_MIN_MIB || mib > MEM_MAX_MIB))
-			r = err_set(e, ERANGE, "memory: %d MiB to %d MiB", MEM_MIN_MIB, MEM_MAX_MIB);
+			r = err_set(
+				e, ERANGE, "memory: %d MiB to %d MiB", MEM_MIN_MIB, MEM_MAX_MIB);
 		b->at = r < 0 ? FIELD_MEMORY : b->at;
 	}
 	if (r == 0) {
@@ -120,7 +121,8 @@ static void draw_field(struct app *a, const struct boot_dialog *b, enum field f,
 	if (ed->len)
 		pen_put(&pen, focus ? ROLE_FIELD_FOCUS : ROLE_FIELD, ed->text);
 	else
-		pen_printf(&pen, focus ? ROLE_FIELD_FOCUS : ROLE_PROMPT_HINT, "(%s)", fields[f].empty);
+		pen_printf(
+			&pen, focus ? ROLE_FIELD_FOCUS : ROLE_PROMPT_HINT, "(%s)", fields[f].empty);
 	pen_rest(&pen, focus ? ROLE_FIELD_FOCUS : ROLE_FIELD);
 	snprintf(before, sizeof(before), "%.*s", (int)ed->at, ed->text);
 	if (focus)
@@ -148,7 +150,8 @@ static void boot_draw(struct app *a, struct layer *l)
 	if (b->error[0])
 		pen_printf(&pen, ROLE_NOTICE_ERROR, "%s", b->error);
 	else if (im && strcmp(im->state, "missing") == 0)
-		pen_printf(&pen, ROLE_NOTICE_WARN, "image %s is not built yet: Esc, then i builds it", im->name);
+		pen_printf(&pen, ROLE_NOTICE_WARN,
+			"image %s is not built yet: Esc, then i builds it", im->name);
 	else if (im && strcmp(im->state, "building") == 0)
 		pen_printf(&pen, ROLE_NOTICE_WARN, "image %s is being built", im->name);
 	row.y++;

@@ -94,8 +94,8 @@ static void on_called(void *user, int r, struct json_object *result, const struc
 	free(c);
 }
 
-static void call_start(struct app *a, const char *method, struct json_object *params, const char *done,
-	bool boot)
+static void call_start(
+	struct app *a, const char *method, struct json_object *params, const char *done, bool boot)
 {
 	struct call *c = xcalloc(1, sizeof(*c));
 	struct err e = {0};

@@ -3,7 +3,8 @@
 
 #include "tui/console/app.h"
 
-/* ---- : ---------------------------------------------------------------------------------------- */
+/* ---- : ----------------------------------------------------------------------------------------
+ */
 
 static void command_done(struct app *a, const char *text, bool accepted)
 {
@@ -20,16 +21,19 @@ static void command_done(struct app *a, const char *text, bool accepted)
 		act = ACT_QUIT;
 	if (act != ACT_NONE) {
 		if (*arg && !(action_table[act].flags & ACTION_ARG))
-			app_notice(a, NOTICE_ERROR, ":%s takes nothing behind it", action_table[act].name);
+			app_notice(a, NOTICE_ERROR, ":%s takes nothing behind it",
+				action_table[act].name);
 		else
 			action_run(a, act, arg);
 		return;
 	}
 	snprintf(all, sizeof(all), "%.*s", (int)min_of(n, sizeof(all) - 1), name);
 	if (action_complete(all, all, sizeof(all)) > 1)
-		app_notice(a, NOTICE_ERROR, ":%.*s could be several commands; Tab shows them", (int)n, name);
+		app_notice(a, NOTICE_ERROR, ":%.*s could be several commands; Tab shows them",
+			(int)n, name);
 	else
-		app_notice(a, NOTICE_ERROR, "there is no command :%.*s (? lists them)", (int)n, name);
+		app_notice(
+			a, NOTICE_ERROR, "there is no command :%.*s (? lists them)", (int)n, name);
 }
 
 /* Tab: as far as it is clear; what is possible, with help once it is one. */
@@ -70,7 +74,8 @@ void command_open(struct app *a)
 	prompt_open(a, ":", "", &ops, &a->commands);
 }
 
-/* ---- filter ----------------------------------------------------------------------------------- */
+/* ---- filter -----------------------------------------------------------------------------------
+ */
 
 static void filter_done(struct app *a, const char *text, bool accepted)
 {
@@ -84,7 +89,8 @@ void filter_open(struct app *a)
 	prompt_open(a, "filter: ", a->filter, &ops, NULL);
 }
 
-/* ---- exec ------------------------------------------------------------------------------------- */
+/* ---- exec -------------------------------------------------------------------------------------
+ */
 
 static void exec_done(struct app *a, const char *text, bool accepted)
 {

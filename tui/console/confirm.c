@@ -14,7 +14,7 @@ struct confirm {
 
 static void confirm_end(struct app *a, struct confirm *c, bool yes)
 {
-	void (*fn)(struct app *a, const char *subject) = c->yes;
+	void (*fn)(struct app * a, const char *subject) = c->yes;
 	char subject[64];
 
 	snprintf(subject, sizeof(subject), "%s", c->subject);

@@ -1,4 +1,5 @@
-/* The console: one screen over the host's VMs. A client like any other: killing it changes nothing. */
+/* The console: one screen over the host's VMs. A client like any other: killing it changes nothing.
+ */
 #ifndef VMDECK_TUI_CONSOLE_CONSOLE_H
 #define VMDECK_TUI_CONSOLE_CONSOLE_H
 
@@ -6,8 +7,8 @@
 
 struct console_opts {
 	const char *theme; /* name or file; NULL: VMDECK_THEME, else "default" */
-	bool no_color;	   /* attributes only, as NO_COLOR asks for */
-	bool ascii;	   /* no character above 127 of our own */
+	bool no_color;     /* attributes only, as NO_COLOR asks for */
+	bool ascii;        /* no character above 127 of our own */
 };
 
 /* Runs the console on stdin and stdout, which must be a terminal, until the operator leaves.

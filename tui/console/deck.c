@@ -26,7 +26,8 @@ static void on_to_guest(void *user, const char *bytes, size_t n)
 	if (t->source != SOURCE_ATTACH && t->source != SOURCE_RUN)
 		return;
 	if (!feed_type(&t->feed, bytes, n))
-		ds->h->notice(ds->user, NOTICE_WARN, "the guest takes no input at present: a key was dropped");
+		ds->h->notice(ds->user, NOTICE_WARN,
+			"the guest takes no input at present: a key was dropped");
 }
 
 struct pane *tab_pane(struct deck_tab *t)
@@ -35,8 +36,10 @@ struct pane *tab_pane(struct deck_tab *t)
 
 	if (!t->pane) {
 		t->pane = pane_new(ds->rows, ds->cols, on_to_guest, t);
-		feed_init(&t->feed, ds->hub, t->id <= TAB_SERIAL ? &follow_ops : &run_ops, t->pane, t);
-		if (t->id == TAB_SERIAL || t->id == TAB_EXEC || (t->id == TAB_OUTPUT && !t->deck->vm.tty))
+		feed_init(&t->feed, ds->hub, t->id <= TAB_SERIAL ? &follow_ops : &run_ops, t->pane,
+			t);
+		if (t->id == TAB_SERIAL || t->id == TAB_EXEC ||
+			(t->id == TAB_OUTPUT && !t->deck->vm.tty))
 			pane_set_lines(t->pane, true);
 	}
 	return t->pane;
@@ -84,7 +87,8 @@ static void tab_fini(struct deck_tab *t)
 void decks_init(struct decks *ds, struct feed_hub *hub, struct link *link,
 	const struct decks_handler *h, void *user)
 {
-	*ds = (struct decks){.hub = hub, .link = link, .h = h, .user = user, .rows = 24, .cols = 80};
+	*ds = (struct decks){
+		.hub = hub, .link = link, .h = h, .user = user, .rows = 24, .cols = 80};
 }
 
 static void deck_free(struct deck *d)
@@ -193,7 +197,8 @@ void decks_link(struct decks *ds, const struct err *why)
 				continue;
 			}
 			if (t->feed.stream || ran || (i == TAB_OUTPUT && deck_vm_alive(&d->vm)))
-				tab_rule(t, 0, ran ? "daemon lost, and with it '%s'" : "daemon lost%s",
+				tab_rule(t, 0,
+					ran ? "daemon lost, and with it '%s'" : "daemon lost%s",
 					ran ? t->command : "");
 			tab_close(t);
 			t->started_ns = 0;

@@ -24,12 +24,12 @@ struct deck_tab {
 	struct pane *pane; /* owned; NULL until it is needed */
 	struct feed feed;
 	enum source source;   /* of the open stream */
-	bool ended;	      /* all there is has been read */
+	bool ended;           /* all there is has been read */
 	enum source blocked;  /* was refused: not asked again before something changes */
-	bool known;	      /* output_next says where to go on */
+	bool known;           /* output_next says where to go on */
 	uint64_t output_next; /* first output byte that is not in the pane */
 	uint64_t caught_up;   /* end of the output when the stream was opened */
-	char late[240];	      /* ruled line that belongs behind bytes still to come */
+	char late[240];       /* ruled line that belongs behind bytes still to come */
 	bool late_at_end;
 	uint64_t late_wall;
 	/* exec and shell: */

@@ -6,10 +6,10 @@
 #include "backend/base/str.h"
 #include "tui/console/deck_impl.h"
 
-#define TAIL (64 * 1024)	      /* shown of what was written before */
-#define TAIL_BOOT (256 * 1024)	      /* of the serial console while it boots */
-#define CATCH_UP (1024 * 1024)	      /* more than that is skipped, with a ruled line */
-#define SKIP_LINE_MAX 4096	      /* of a line that a tail cut in half */
+#define TAIL          (64 * 1024)   /* shown of what was written before */
+#define TAIL_BOOT     (256 * 1024)  /* of the serial console while it boots */
+#define CATCH_UP      (1024 * 1024) /* more than that is skipped, with a ruled line */
+#define SKIP_LINE_MAX 4096          /* of a line that a tail cut in half */
 
 static struct json_object *follow_params(struct deck_tab *t, enum source source)
 {
@@ -69,7 +69,8 @@ void tab_follow(struct deck_tab *t, enum source source)
 	t->source = source;
 	t->feed.next = t->output_next;
 	if (feed_open(&t->feed, t->deck->decks->link->client,
-		    source == SOURCE_ATTACH ? "vm.attach" : "vm.logs", follow_params(t, source), &e) < 0) {
+		    source == SOURCE_ATTACH ? "vm.attach" : "vm.logs", follow_params(t, source),
+		    &e) < 0) {
 		t->source = SOURCE_NONE;
 		tab_refused(t, source, &e);
 	}
@@ -137,7 +138,8 @@ static void on_end(struct feed *f, int r, const struct err *e)
 	if (t->late[0])
 		deck_turn(t->deck);
 	else if (!deck_vm_alive(&t->deck->vm))
-		tab_rule(t, t->deck->vm.since_ns, "%s", deck_end_text(&t->deck->vm, text, sizeof(text)));
+		tab_rule(t, t->deck->vm.since_ns, "%s",
+			deck_end_text(&t->deck->vm, text, sizeof(text)));
 	if (t->deck->attached)
 		ds->h->released(ds->user, t->deck, t->id);
 }

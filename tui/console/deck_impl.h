@@ -8,7 +8,8 @@
 struct pane *tab_pane(struct deck_tab *t);
 /* A ruled line "12:03:04 text", behind all bytes that have arrived. wall_ns 0: now. */
 void tab_rule(struct deck_tab *t, uint64_t wall_ns, const char *fmt, ...) printf_like(3, 4);
-/* The same, but behind the output that is still to come: up to its end, or up to where it is now. */
+/* The same, but behind the output that is still to come: up to its end, or up to where it is now.
+ */
 void tab_rule_late(struct deck_tab *t, uint64_t wall_ns, bool at_end, const char *text);
 /* Closes the stream and remembers how far it was read. */
 void tab_close(struct deck_tab *t);
@@ -18,6 +19,6 @@ void tab_follow(struct deck_tab *t, enum source source);
 char *deck_end_text(const struct deck_vm *vm, char *out, size_t n);
 
 extern const struct feed_ops follow_ops; /* deck_follow.c */
-extern const struct feed_ops run_ops;	 /* deck_run.c */
+extern const struct feed_ops run_ops;    /* deck_run.c */
 
 #endif

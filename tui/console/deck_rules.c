@@ -19,9 +19,9 @@ static const char *field(struct json_object *f, const char *key)
 
 static void say_create(struct text *t, struct json_object *f)
 {
-	snprintf(t->out, t->n, "boot: image %.40s, %.20s %.10s, %lld vCPU, %lld MiB", field(f, "image"),
-		field(f, "vmm"), field(f, "accel"), (long long)jsonx_int(f, "vcpus", 0),
-		(long long)jsonx_int(f, "mem_mib", 0));
+	snprintf(t->out, t->n, "boot: image %.40s, %.20s %.10s, %lld vCPU, %lld MiB",
+		field(f, "image"), field(f, "vmm"), field(f, "accel"),
+		(long long)jsonx_int(f, "vcpus", 0), (long long)jsonx_int(f, "mem_mib", 0));
 }
 
 static void say_step(struct text *t, struct json_object *f)
@@ -32,7 +32,8 @@ static void say_step(struct text *t, struct json_object *f)
 	if (strcmp(field(f, "flow"), "boot") != 0)
 		return; /* the states tell enough */
 	snprintf(t->out, t->n, "%.20s %lld of %lld: %.60s", field(f, "flow"),
-		(long long)jsonx_int(f, "n", 0), (long long)jsonx_int(f, "of", 0), field(f, "step"));
+		(long long)jsonx_int(f, "n", 0), (long long)jsonx_int(f, "of", 0),
+		field(f, "step"));
 	if (s > 0)
 		snprintf(t->out + strlen(t->out), t->n - strlen(t->out), " (limit %g s)", s);
 }
@@ -94,7 +95,8 @@ static void say_gap(struct text *t, struct json_object *f)
 	int64_t bytes = jsonx_int(f, "bytes", jsonx_int(f, "lost", 0));
 
 	str_bytes(size, sizeof(size), bytes > 0 ? (uint64_t)bytes : 0);
-	snprintf(t->out, t->n, "output is missing here%s%s", bytes > 0 ? ": " : "", bytes > 0 ? size : "");
+	snprintf(t->out, t->n, "output is missing here%s%s", bytes > 0 ? ": " : "",
+		bytes > 0 ? size : "");
 }
 
 /* late: the line belongs behind output that is on its way through another connection. */
@@ -103,11 +105,16 @@ static const struct {
 	void (*say)(struct text *t, struct json_object *fields);
 	bool late;
 } rules[] = {
-	{"vm.create", say_create, false},	    {"flow.step", say_step, false},
-	{"vm.boot", say_boot, false},		    {"vm.boot.failed", say_boot_failed, false},
-	{"vm.state", say_state, true},		    {"agent.lost", say_agent_lost, true},
-	{"guest.panic", say_panic, false},	    {"main.exit", say_main_exit, true},
-	{"vm.adopt", say_adopt, false},		    {"output.gap", say_gap, false},
+	{"vm.create", say_create, false},
+	{"flow.step", say_step, false},
+	{"vm.boot", say_boot, false},
+	{"vm.boot.failed", say_boot_failed, false},
+	{"vm.state", say_state, true},
+	{"agent.lost", say_agent_lost, true},
+	{"guest.panic", say_panic, false},
+	{"main.exit", say_main_exit, true},
+	{"vm.adopt", say_adopt, false},
+	{"output.gap", say_gap, false},
 };
 
 static bool is_end(const char *name, struct json_object *fields)

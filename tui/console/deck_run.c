@@ -109,8 +109,8 @@ int deck_exec(struct deck *d, const char *command, struct err *e)
 	char shown[256];
 
 	if (t->started_ns)
-		return err_set(e, EBUSY, "'%s' still runs in %s: C-c in its tab ends it", t->command,
-			d->vm.name);
+		return err_set(e, EBUSY, "'%s' still runs in %s: C-c in its tab ends it",
+			t->command, d->vm.name);
 	snprintf(shown, sizeof(shown), "$ %.240s", command);
 	deck_show(d, TAB_EXEC);
 	return start(t, argv, shown, e);

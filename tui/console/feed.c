@@ -4,11 +4,12 @@
 #include <string.h>
 
 #define HOLD_AT (FEED_QUEUE / 4)
-#define CHUNK (16 * 1024)
+#define CHUNK   (16 * 1024)
 
 static void hub_idle(struct ev_loop *loop, ev_idle *w, int revents)
 {
-	/* The work is done before the next poll (feed_hub_turn); this only keeps poll from waiting. */
+	/* The work is done before the next poll (feed_hub_turn); this only keeps poll from waiting.
+	 */
 	(void)loop;
 	(void)w;
 	(void)revents;

@@ -7,9 +7,9 @@
 #include "backend/base/buf.h"
 #include "tui/console/pane.h"
 
-#define FEED_TURN (64 * 1024)	/* bytes parsed in one loop turn: keys are answered in between */
+#define FEED_TURN  (64 * 1024)  /* bytes parsed in one loop turn: keys are answered in between */
 #define FEED_QUEUE (512 * 1024) /* bytes waiting for their turn, a feed */
-#define FEED_INPUT (64 * 1024)	/* typed bytes that the guest has not taken */
+#define FEED_INPUT (64 * 1024)  /* typed bytes that the guest has not taken */
 
 struct feed;
 
@@ -34,12 +34,12 @@ struct feed {
 	struct pane *pane; /* borrowed */
 	void *user;
 	struct api_stream *stream; /* NULL: closed */
-	bool open;		   /* the daemon has answered */
+	bool open;                 /* the daemon has answered */
 	bool held, queued;
 	struct feed *next_busy;
 	struct buf pending, input;
-	uint64_t next;	    /* offset behind the newest byte taken (attach, logs) */
-	size_t skip;	    /* > 0: drop up to the next line end, within so many bytes */
+	uint64_t next;       /* offset behind the newest byte taken (attach, logs) */
+	size_t skip;         /* > 0: drop up to the next line end, within so many bytes */
 	uint16_t rows, cols; /* size to tell the guest once open; 0: none */
 };
 

@@ -47,8 +47,10 @@ static void help_fill(struct help *h)
 	add(h, HELP_TEXT, ACT_NONE, "C-] C-]  sends C-] itself to the guest");
 	add(h, HELP_BLANK, ACT_NONE, NULL);
 	add(h, HELP_TITLE, ACT_NONE, "Good to know");
-	add(h, HELP_TEXT, ACT_NONE, "Every action is a command too: :boot, :stop, :exec uname -a, ...");
-	add(h, HELP_TEXT, ACT_NONE, "Leaving the console changes nothing: the VMs belong to the daemon.");
+	add(h, HELP_TEXT, ACT_NONE,
+		"Every action is a command too: :boot, :stop, :exec uname -a, ...");
+	add(h, HELP_TEXT, ACT_NONE,
+		"Leaving the console changes nothing: the VMs belong to the daemon.");
 	add(h, HELP_TEXT, ACT_NONE, "Shift with the mouse selects text in most terminals.");
 }
 

@@ -65,12 +65,12 @@ int utf8_get(const char *s, size_t n, uint32_t *ret_cp)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	const unsigned char *u = (const unsigned char *)s;
-	int len = n == 0	   ? 0
-		: u[0] < 0x80	   ? 1
-		: u[0] >> 5 == 6   ? 2
-		: u[0] >> 4 == 14  ? 3
-		: u[0] >> 3 == 30  ? 4
-				   : -1;
+	int len = n == 0            ? 0
+		  : u[0] < 0x80     ? 1
+		  : u[0] >> 5 == 6  ? 2
+		  : u[0] >> 4 == 14 ? 3
+		  : u[0] >> 3 == 30 ? 4
+				    : -1;
 	uint32_t cp;
 
 	if (len <= 1) {

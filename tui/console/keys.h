@@ -12,10 +12,10 @@
 typedef uint32_t console_key;
 
 #define KEY_MOD_SHIFT 0x10000000u
-#define KEY_MOD_ALT 0x20000000u
-#define KEY_MOD_CTRL 0x40000000u
-#define KEY_MODS 0x70000000u
-#define KEY_SPECIAL 0x110000u /* above all code points */
+#define KEY_MOD_ALT   0x20000000u
+#define KEY_MOD_CTRL  0x40000000u
+#define KEY_MODS      0x70000000u
+#define KEY_SPECIAL   0x110000u /* above all code points */
 
 enum key_special {
 	K_NONE = 0,
@@ -62,7 +62,8 @@ char *key_text(char *out, size_t n, console_key k);
 console_key key_list_next(const char **list);
 /* UTF-8 of a code point: bytes written into out[4]. */
 int utf8_put(char *out, uint32_t cp);
-/* The code point at s (n bytes left): its length, or 1 with U+FFFD for a wrong byte; 0 at the end. */
+/* The code point at s (n bytes left): its length, or 1 with U+FFFD for a wrong byte; 0 at the end.
+ */
 int utf8_get(const char *s, size_t n, uint32_t *ret_cp);
 
 #endif

@@ -5,10 +5,10 @@
 
 #include "backend/base/util.h"
 
-#define SIDE_COLS 132 /* from here on the list stands beside a pane of 80 columns */
-#define LIST_COLS_MAX 72
-#define LIST_COLS_MIN 51
-#define ROWS_FOR_HEAD 8	   /* below: every row for list and pane */
+#define SIDE_COLS       132 /* from here on the list stands beside a pane of 80 columns */
+#define LIST_COLS_MAX   72
+#define LIST_COLS_MIN   51
+#define ROWS_FOR_HEAD   8  /* below: every row for list and pane */
 #define ROWS_FOR_STATUS 12 /* below: notices replace the hints */
 
 static struct rect rect(int y, int x, int h, int w)

@@ -6,8 +6,8 @@
 #include "backend/api/proto.h"
 #include "backend/base/jsonx.h"
 
-#define RETRY_FIRST 0.05
-#define RETRY_MAX 5.
+#define RETRY_FIRST   0.05
+#define RETRY_MAX     5.
 #define RETRY_TIMEOUT 2. /* one try; keys wait that long at most */
 
 static void link_down(struct link *l, const struct err *why)
@@ -46,7 +46,8 @@ static void on_subscribed(void *user, int r, struct json_object *result, const s
 
 int link_open(struct link *l, double timeout, struct err *e)
 {
-	const struct api_opts opts = {.client = "vmdeck console " VMDECK_VERSION, .timeout = timeout};
+	const struct api_opts opts = {
+		.client = "vmdeck console " VMDECK_VERSION, .timeout = timeout};
 	struct json_object *params = json_object_new_object();
 	int r = api_open(&l->client, l->loop, &opts, e);
 

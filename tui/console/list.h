@@ -3,7 +3,7 @@
 #define VMDECK_TUI_CONSOLE_LIST_H
 
 struct list {
-	int n;	    /* rows there are */
+	int n;      /* rows there are */
 	int sel;    /* selected row; 0 when there is none */
 	int top;    /* first row on the screen */
 	int height; /* rows on the screen */

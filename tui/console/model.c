@@ -133,7 +133,8 @@ static unsigned merge_vm(struct model *m, struct json_object *o)
 			return 0;
 		changed = MODEL_VMS;
 	}
-	before = *vm;
+	vm->seen = m->lists;
+	memcpy(&before, vm, sizeof(before));
 	deck_vm_decode(vm, o);
 	if (memcmp(&before, vm, sizeof(before)) != 0)
 		changed |= MODEL_VM;
@@ -154,13 +155,12 @@ unsigned model_set_vms(struct model *m, struct json_object *list)
 	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 	unsigned changed = m->loaded && !m->stale ? 0 : MODEL_VM;
 
-	/* Rows that the list does not bring back are gone; those of failed boots stay. */
-	for (int i = 0; i < m->count; i++)
-		m->vm[i]->gone = true;
+	m->lists++;
 	for (size_t i = 0; i < n; i++)
 		changed |= merge_vm(m, json_object_array_get_idx(list, i));
+	/* Rows that the list did not bring are gone; those of failed boots stay. */
 	for (int i = m->count - 1; i >= 0; i--)
-		if (m->vm[i]->gone && !m->vm[i]->kept)
+		if (m->vm[i]->seen != m->lists && !m->vm[i]->kept)
 			changed |= model_drop(m, m->vm[i]->id);
 	model_sort(m);
 	m->loaded = true;

@@ -24,7 +24,7 @@ struct deck_wait {
 	char name[48]; /* "" when there is none */
 	int n, of;
 	uint64_t since_ns; /* wall clock of the daemon's host */
-	double limit_s;	   /* 0: none */
+	double limit_s;    /* 0: none */
 };
 
 struct deck_vm {
@@ -35,19 +35,20 @@ struct deck_vm {
 	int vcpus;
 	int64_t mem_mib;
 	uint64_t created_ns, started_ns, since_ns; /* wall clock; since: of the state */
-	double boot_ms;				   /* 0: not known */
+	double boot_ms;                            /* 0: not known */
 	struct deck_wait wait;
 	bool agent; /* connected */
 	bool tty;   /* main process on a terminal */
 	uint64_t out_first, out_end;
 	char generation[40];
 	int64_t mem_used, mem_total; /* bytes, as the guest says; 0: not known */
-	bool exited;		     /* the main process ended */
+	bool exited;                 /* the main process ended */
 	char exit_how[12];
 	int64_t exit_value;
 	/* The daemon has it no more; the row stays for its pane (a boot that failed) until it is
 	 * dismissed. */
 	bool gone;
+	unsigned seen; /* number of the list that had it last */
 	bool kept; /* gone by a failed boot: lists don't take the row away */
 };
 
@@ -67,14 +68,15 @@ struct model {
 	int count, cap;
 	struct deck_image image[MODEL_IMAGES_MAX];
 	int images;
+	unsigned lists; /* number of the newest list */
 	bool loaded; /* a list of VMs has arrived */
 	bool stale;  /* the connection is lost: what is here is what was */
 };
 
 /* What a change was, so that nobody looks at the rest. */
 enum model_change {
-	MODEL_VMS = 1,	   /* rows came or went */
-	MODEL_VM = 2,	   /* a row shows something else */
+	MODEL_VMS = 1, /* rows came or went */
+	MODEL_VM = 2,  /* a row shows something else */
 	MODEL_IMAGES = 4,
 };
 

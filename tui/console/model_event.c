@@ -131,8 +131,8 @@ static const struct {
 	{"child.exit", GETS, NULL},
 };
 
-static unsigned vm_event(struct model *m, const char *name, const struct event *ev,
-	struct model_todo *todo)
+static unsigned vm_event(
+	struct model *m, const char *name, const struct event *ev, struct model_todo *todo)
 {
 	size_t i = 0;
 	struct deck_vm *vm = model_find(m, ev->vm_id), before;
@@ -150,7 +150,7 @@ static unsigned vm_event(struct model *m, const char *name, const struct event *
 			return 0;
 		changed = MODEL_VMS;
 	}
-	before = *vm;
+	memcpy(&before, vm, sizeof(before));
 	str_safe(vm->name, sizeof(vm->name), ev->vm_name);
 	if (vm_events[i].apply)
 		vm_events[i].apply(vm, ev);
@@ -162,8 +162,8 @@ static unsigned vm_event(struct model *m, const char *name, const struct event *
 	return changed;
 }
 
-static unsigned image_event(struct model *m, const char *name, const struct event *ev,
-	struct model_todo *todo)
+static unsigned image_event(
+	struct model *m, const char *name, const struct event *ev, struct model_todo *todo)
 {
 	const char *image = jsonx_str(ev->fields, "image"), *step = jsonx_str(ev->fields, "step");
 	struct deck_image *im = image ? model_image(m, image) : NULL;

@@ -6,8 +6,12 @@
 #include "tui/console/model.h"
 
 const char *const deck_state_names[] = {
-	[DECK_STARTING] = "starting", [DECK_RUNNING] = "running", [DECK_PAUSED] = "paused",
-	[DECK_STOPPING] = "stopping", [DECK_STOPPED] = "stopped", [DECK_FAILED] = "failed",
+	[DECK_STARTING] = "starting",
+	[DECK_RUNNING] = "running",
+	[DECK_PAUSED] = "paused",
+	[DECK_STOPPING] = "stopping",
+	[DECK_STOPPED] = "stopped",
+	[DECK_FAILED] = "failed",
 	[DECK_UNKNOWN] = "unknown",
 };
 _Static_assert(countof(deck_state_names) == DECK__COUNT, "a name for each state");
@@ -59,7 +63,8 @@ static void decode_wait(struct deck_wait *w, struct json_object *o)
 
 static void decode_vitals(struct deck_vm *vm, struct json_object *o)
 {
-	int64_t total = jsonx_int(o, "mem_total", 0), free_bytes = jsonx_int(o, "mem_available", -1);
+	int64_t total = jsonx_int(o, "mem_total", 0),
+		free_bytes = jsonx_int(o, "mem_available", -1);
 
 	if (total > 0 && free_bytes >= 0 && free_bytes <= total) {
 		vm->mem_total = total;

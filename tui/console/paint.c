@@ -29,9 +29,10 @@ static int colour_at(enum depth depth, struct colour c, unsigned *attr)
 	return v;
 }
 
-/* A colour of a role: unset ones are those of role text, at 16 colours those of the built-in theme. */
-static struct colour colour_pick(struct colour own, struct colour text, struct colour builtin,
-	struct colour builtin_text)
+/* A colour of a role: unset ones are those of role text, at 16 colours those of the built-in theme.
+ */
+static struct colour colour_pick(
+	struct colour own, struct colour text, struct colour builtin, struct colour builtin_text)
 {
 	struct colour c = own.col256 == COLOUR_UNSET && own.col16 == COLOUR_UNSET ? text : own;
 
@@ -56,9 +57,11 @@ void paint_init(struct paint *p, const struct theme *t, enum depth depth, bool a
 		const struct style *s = &t->role[i], *b = &base.role[i];
 		unsigned attr = attr_of(depth == DEPTH_MONO ? s->mono : s->attrs), none = 0;
 
-		p->role[i].fg = colour_at(depth, colour_pick(s->fg, text->fg, b->fg, bt->fg), &attr);
+		p->role[i].fg =
+			colour_at(depth, colour_pick(s->fg, text->fg, b->fg, bt->fg), &attr);
 		/* A bright background would need blink where there are eight colours. */
-		p->role[i].bg = colour_at(depth, colour_pick(s->bg, text->bg, b->bg, bt->bg), &none);
+		p->role[i].bg =
+			colour_at(depth, colour_pick(s->bg, text->bg, b->bg, bt->bg), &none);
 		p->role[i].attr = attr;
 	}
 }
@@ -72,7 +75,8 @@ static bool char_is_unsafe(uint32_t c)
 	       (c >= 0xfff9 && c <= 0xfffb) || c >= 0xe0000;
 }
 
-static void put_wide(const struct paint *p, int y, int x, const wchar_t *w, unsigned attr, int fg, int bg)
+static void put_wide(
+	const struct paint *p, int y, int x, const wchar_t *w, unsigned attr, int fg, int bg)
 {
 	int pair = p->depth == DEPTH_MONO || (fg == -1 && bg == -1) ? 0 : alloc_pair(fg, bg);
 	cchar_t cc;
@@ -274,9 +278,11 @@ void paint_box(const struct paint *p, struct rect r, enum role frame, enum role 
 		bool first = y == 0, last = y == r.h - 1;
 
 		if (first || last) {
-			pen_put(&pen, frame, paint_glyph(p, first ? GLYPH_CORNER_UL : GLYPH_CORNER_LL));
+			pen_put(&pen, frame,
+				paint_glyph(p, first ? GLYPH_CORNER_UL : GLYPH_CORNER_LL));
 			pen_line(&pen, frame, GLYPH_HLINE, r.x + r.w - 1);
-			pen_put(&pen, frame, paint_glyph(p, first ? GLYPH_CORNER_UR : GLYPH_CORNER_LR));
+			pen_put(&pen, frame,
+				paint_glyph(p, first ? GLYPH_CORNER_UR : GLYPH_CORNER_LR));
 			continue;
 		}
 		pen_put(&pen, frame, paint_glyph(p, GLYPH_VLINE));

@@ -6,77 +6,6 @@
 
 #include "tui/console/pane_impl.h"
 
-static int on_damage(VTermRect rect, void *user)
-{
-	struct pane *p = user;
-
-	(void)rect;
-	p->changed = true;
-	return 1;
-}
-
-static int on_moverect(VTermRect dest, VTermRect src, void *user)
-{
-	(void)src;
-	return on_damage(dest, user);
-}
-
-static int on_movecursor(VTermPos pos, VTermPos old, int visible, void *user)
-{
-	struct pane *p = user;
-
-	(void)old;
-	(void)visible;
-	p->cursor = pos;
-	p->changed = true;
-	return 1;
-}
-
-/* Titles and icon names are ignored: they are the guest's, not this console's. */
-static int on_settermprop(VTermProp prop, VTermValue *val, void *user)
-{
-	struct pane *p = user;
-
-	if (prop == VTERM_PROP_CURSORVISIBLE)
-		p->cursor_visible = val->boolean;
-	else if (prop == VTERM_PROP_ALTSCREEN)
-		p->altscreen = val->boolean;
-	p->changed = true;
-	return 1;
-}
-
-static int on_pushline(int cols, const VTermScreenCell *cells, void *user)
-{
-	struct pane *p = user;
-
-	scrollback_push(&p->sb, cells, cols);
-	/* A view that is scrolled back stays on the text it shows. */
-	if (p->scrolled > 0)
-		p->scrolled = min_of(p->scrolled + 1, p->sb.count);
-	return 1;
-}
-
-static int on_popline(int cols, VTermScreenCell *cells, void *user)
-{
-	struct pane *p = user;
-	VTermScreenCell blank = {.width = 1};
-
-	vterm_state_get_default_colors(vterm_obtain_state(p->vt), &blank.fg, &blank.bg);
-	if (!scrollback_pop(&p->sb, cells, cols, &blank))
-		return 0;
-	p->scrolled = min_of(p->scrolled, p->sb.count);
-	return 1;
-}
-
-static const VTermScreenCallbacks screen_callbacks = {
-	.damage = on_damage,
-	.moverect = on_moverect,
-	.movecursor = on_movecursor,
-	.settermprop = on_settermprop,
-	.sb_pushline = on_pushline,
-	.sb_popline = on_popline,
-};
-
 static void on_output(const char *s, size_t len, void *user)
 {
 	struct pane *p = user;
@@ -98,20 +27,22 @@ static int clamp_cols(int cols)
 struct pane *pane_new(int rows, int cols, pane_to_guest *fn, void *user)
 {
 	struct pane *p = xcalloc(1, sizeof(*p));
+	VTermState *state;
 
+	rows = clamp_rows(rows);
+	cols = clamp_cols(cols);
 	p->to_guest = fn;
 	p->user = user;
-	p->cursor_visible = true;
-	p->vt = vterm_new(clamp_rows(rows), clamp_cols(cols));
+	p->vt = vterm_new(rows, cols);
 	if (!p->vt)
 		abort();
-	p->screen = vterm_obtain_screen(p->vt);
+	grid_init(&p->term.grid, rows, cols);
+	p->term.cursor_visible = true;
 	vterm_set_utf8(p->vt, 1);
 	vterm_output_set_callback(p->vt, on_output, p);
-	vterm_screen_set_callbacks(p->screen, &screen_callbacks, p);
-	vterm_screen_set_damage_merge(p->screen, VTERM_DAMAGE_SCREEN);
-	vterm_screen_enable_altscreen(p->screen, 1);
-	vterm_screen_reset(p->screen, 1);
+	state = vterm_obtain_state(p->vt);
+	vterm_state_set_callbacks(state, &grid_callbacks, &p->term);
+	vterm_state_reset(state, 1);
 	return p;
 }
 
@@ -120,7 +51,7 @@ void pane_free(struct pane *p)
 	if (!p)
 		return;
 	vterm_free(p->vt);
-	scrollback_fini(&p->sb);
+	grid_fini(&p->term.grid);
 	free(p);
 }
 
@@ -131,28 +62,8 @@ void pane_set_keys(struct pane *p, bool on)
 
 void pane_size(const struct pane *p, int *rows, int *cols)
 {
-	vterm_get_size(p->vt, rows, cols);
-}
-
-void pane_resize(struct pane *p, int rows, int cols)
-{
-	int old_rows, old_cols;
-
-	rows = clamp_rows(rows);
-	cols = clamp_cols(cols);
-	vterm_get_size(p->vt, &old_rows, &old_cols);
-	if (rows == old_rows && cols == old_cols)
-		return;
-	vterm_set_size(p->vt, rows, cols);
-	vterm_screen_flush_damage(p->screen);
-	vterm_state_get_cursorpos(vterm_obtain_state(p->vt), &p->cursor);
-	p->changed = true;
-}
-
-void pane_feed(struct pane *p, const void *bytes, size_t n)
-{
-	vterm_input_write(p->vt, bytes, n);
-	vterm_screen_flush_damage(p->screen);
+	*rows = p->term.grid.rows;
+	*cols = p->term.grid.cols;
 }
 
 static void pane_say(struct pane *p, const char *s)
@@ -160,100 +71,137 @@ static void pane_say(struct pane *p, const char *s)
 	vterm_input_write(p->vt, s, strlen(s));
 }
 
+static VTermPos cursor_of(const struct pane *p)
+{
+	VTermPos at;
+
+	vterm_state_get_cursorpos(vterm_obtain_state(p->vt), &at);
+	return at;
+}
+
+static void move_to(struct pane *p, int row, int col)
+{
+	char seq[32];
+
+	snprintf(seq, sizeof(seq), "\x1b[%d;%dH", max_of(row, 0) + 1, max_of(col, 0) + 1);
+	pane_say(p, seq);
+}
+
+void pane_resize(struct pane *p, int rows, int cols)
+{
+	struct grid *g = &p->term.grid;
+	VTermPos at = cursor_of(p);
+
+	rows = clamp_rows(rows);
+	cols = clamp_cols(cols);
+	if (rows == g->rows && cols == g->cols)
+		return;
+	/* Margins go, as in other terminals: libvterm would keep ones that lie outside. */
+	if (rows < g->rows || cols < g->cols) {
+		pane_say(p, PANE_CANCEL "\x1b[?6l\x1b[r\x1b[?69l");
+		move_to(p, at.row, at.col);
+	}
+	vterm_set_size(p->vt, rows, cols);
+	p->term.cursor = cursor_of(p);
+	p->term.changed = true;
+}
+
+void pane_feed(struct pane *p, const void *bytes, size_t n)
+{
+	vterm_input_write(p->vt, bytes, n);
+}
+
 void pane_set_lines(struct pane *p, bool on)
 {
 	pane_say(p, on ? "\x1b[20h" : "\x1b[20l");
 }
 
-int pane_rule(struct pane *p, const char *text)
+/* Our text without controls, at most cols columns (two for everything outside of Latin: rather
+ * cut early than wrap). out: 4 bytes a column and an end. */
+static void rule_text(char *out, const char *text, int cols)
 {
-	char seq[64], line[PANE_COLS_MAX * 4 + 1];
-	VTermPos at;
-	int rows, cols;
 	size_t n = 0;
 
-	if (p->altscreen)
+	for (int used = 0; *text && used < cols;) {
+		uint32_t cp;
+
+		text += utf8_get(text, strlen(text), &cp);
+		n += (size_t)utf8_put(out + n, cp < 0x20 || (cp >= 0x7f && cp < 0xa0) ? '?' : cp);
+		used += cp < 0x300 ? 1 : 2;
+	}
+	out[n] = '\0';
+}
+
+int pane_rule(struct pane *p, const char *text)
+{
+	char line[PANE_COLS_MAX * 4 + 1], seq[32];
+	int rows = p->term.grid.rows;
+	VTermPos at;
+
+	if (p->term.grid.alternate)
 		return -EBUSY;
 	pane_say(p, PANE_CANCEL);
-	vterm_get_size(p->vt, &rows, &cols);
-	vterm_state_get_cursorpos(vterm_obtain_state(p->vt), &at);
+	at = cursor_of(p);
 	/* Make room: the line the cursor is in moves down by one, at the bottom everything else
 	 * moves up, so nothing of what the guest wrote is lost and its cursor stays where it was
 	 * in its line. */
 	pane_say(p, at.row == rows - 1 ? "\r\n\x1b[A\x1b[L" : "\r\x1b[L");
 	if (at.row == rows - 1)
 		at.row--;
-	for (int used = 0; *text && used < cols - 4;) {
-		uint32_t cp;
-		int len = utf8_get(text, strlen(text), &cp);
-
-		n += (size_t)utf8_put(line + n, cp < 0x20 || (cp >= 0x7f && cp < 0xa0) ? '?' : cp);
-		text += len;
-		/* Two columns for everything outside of Latin: cut early rather than wrap. */
-		used += cp < 0x300 ? 1 : 2;
-	}
-	line[n] = '\0';
+	rule_text(line, text, p->term.grid.cols - PANE_RULE_INDENT - 2);
 	snprintf(seq, sizeof(seq), "%s\x1b[%dG", PANE_SGR_RULE, PANE_RULE_INDENT + 1);
 	pane_say(p, seq);
 	pane_say(p, line);
-	snprintf(seq, sizeof(seq), "%s\x1b[%d;%dH", PANE_SGR_PLAIN, at.row + 2, at.col + 1);
-	pane_say(p, seq);
-	vterm_screen_flush_damage(p->screen);
-	p->changed = true;
+	pane_say(p, PANE_SGR_PLAIN);
+	move_to(p, at.row + 1, at.col);
 	return 0;
 }
 
 void pane_settle(struct pane *p)
 {
-	pane_say(p, PANE_CANCEL "\x1b[?1049l\x1b[?1l\x1b>\x1b[?25h\x1b[?2004l\x1b[?6l\x1b[?7h\x1b[4l"
-				"\x1b(B\x0f\x1b[m");
-	if (!p->altscreen) {
-		int rows, cols;
-		char seq[32];
-		VTermPos at;
+	VTermPos at;
 
-		/* Setting the margins moves the cursor home: put it back. */
-		vterm_get_size(p->vt, &rows, &cols);
-		vterm_state_get_cursorpos(vterm_obtain_state(p->vt), &at);
-		snprintf(seq, sizeof(seq), "\x1b[r\x1b[%d;%dH", at.row + 1, at.col + 1);
-		pane_say(p, seq);
-		if (at.col > 0)
-			pane_say(p, "\r\n");
-	}
-	vterm_screen_flush_damage(p->screen);
-	p->changed = true;
+	pane_say(p,
+		PANE_CANCEL "\x1b[?1049l\x1b[?1l\x1b>\x1b[?25h\x1b[?2004l\x1b[?6l\x1b[?7h\x1b[4l"
+			    "\x1b(B\x0f\x1b[m");
+	/* Setting the margins moves the cursor home: put it back. */
+	at = cursor_of(p);
+	pane_say(p, "\x1b[?69l\x1b[r");
+	move_to(p, at.row, at.col);
+	if (at.col > 0)
+		pane_say(p, "\r\n");
 }
 
 void pane_reset(struct pane *p)
 {
-	scrollback_fini(&p->sb);
-	p->scrolled = 0;
-	vterm_screen_reset(p->screen, 1);
-	p->altscreen = false;
-	p->cursor = (VTermPos){0, 0};
-	p->cursor_visible = true;
-	p->changed = true;
+	grid_reset(&p->term.grid);
+	pane_say(p, PANE_CANCEL);
+	vterm_state_reset(vterm_obtain_state(p->vt), 1);
+	p->term.cursor = cursor_of(p);
+	p->term.cursor_visible = true;
+	p->term.changed = true;
 }
 
 bool pane_take_changed(struct pane *p)
 {
-	bool changed = p->changed;
+	bool changed = p->term.changed;
 
-	p->changed = false;
+	p->term.changed = false;
 	return changed;
 }
 
 int pane_scrolled(const struct pane *p)
 {
-	return p->scrolled;
+	return p->term.grid.view;
 }
 
 void pane_scroll(struct pane *p, int lines)
 {
-	int to = max_of(0, min_of(p->scrolled - lines, p->altscreen ? 0 : p->sb.count));
+	struct grid *g = &p->term.grid;
+	int to = max_of(0, min_of(g->view - lines, g->alternate ? 0 : g->kept));
 
-	p->changed = p->changed || to != p->scrolled;
-	p->scrolled = to;
+	p->term.changed = p->term.changed || to != g->view;
+	g->view = to;
 }
 
 void pane_scroll_top(struct pane *p)

@@ -1,5 +1,5 @@
-/* A pane: a terminal emulator (libvterm) with scrollback, drawn on the curses screen. Guest bytes go
- * into the emulator and nowhere else; titles, bells and clipboard writes end there. */
+/* A pane: a terminal emulator (libvterm) with scrollback, drawn on the curses screen. Guest bytes
+ * go into the emulator and nowhere else; titles, bells and clipboard writes end there. */
 #ifndef VMDECK_TUI_CONSOLE_PANE_H
 #define VMDECK_TUI_CONSOLE_PANE_H
 
@@ -35,7 +35,7 @@ void pane_feed(struct pane *p, const void *bytes, size_t n);
 void pane_set_lines(struct pane *p, bool on);
 /* Put before and behind bytes that are shown as standard error. */
 #define PANE_SGR_STDERR "\x1b[18m"
-#define PANE_SGR_PLAIN "\x1b[10m"
+#define PANE_SGR_PLAIN  "\x1b[10m"
 /* A ruled line of ours above the line the cursor is in. Left out while a full-screen program
  * runs: then -EBUSY. */
 int pane_rule(struct pane *p, const char *text);

@@ -51,7 +51,7 @@ void pane_key(struct pane *p, console_key k)
 {
 	uint32_t base = key_base(k);
 
-	if (p->scrolled)
+	if (p->term.grid.view)
 		pane_scroll_end(p);
 	if ((k & KEY_MODS) == KEY_MOD_CTRL && send_control(p, base))
 		return;

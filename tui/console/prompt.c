@@ -10,7 +10,7 @@ struct prompt {
 	struct edit edit;
 	const struct prompt_ops *ops;
 	struct history *history; /* NULL: none */
-	int back;		 /* 0: the line typed; n: the n-th newest */
+	int back;                /* 0: the line typed; n: the n-th newest */
 	char typed[EDIT_MAX];
 };
 

@@ -14,8 +14,8 @@
 
 #include "tui/console/term_input.h"
 
-static const int fatal_signals[] = {SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGTERM, SIGHUP, SIGINT,
-	SIGQUIT};
+static const int fatal_signals[] = {
+	SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 
 /* A signal handler has no argument, so what it needs is here: the one place of the console with
  * state of its own. */
@@ -228,7 +228,10 @@ enum depth term_depth(bool no_color)
 
 	if (no_color || (env && *env) || !has_colors())
 		return DEPTH_MONO;
-	return COLORS >= 256 ? DEPTH_256 : COLORS >= 16 ? DEPTH_16 : COLORS >= 8 ? DEPTH_8 : DEPTH_MONO;
+	return COLORS >= 256  ? DEPTH_256
+	       : COLORS >= 16 ? DEPTH_16
+	       : COLORS >= 8  ? DEPTH_8
+			      : DEPTH_MONO;
 }
 
 bool term_utf8(void)

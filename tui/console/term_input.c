@@ -46,9 +46,16 @@ static const struct {
 	const char *name;
 	console_key key;
 } extended[] = {
-	{"kUP", K_UP},	  {"kDN", K_DOWN}, {"kLFT", K_LEFT},	 {"kRIT", K_RIGHT},
-	{"kHOM", K_HOME}, {"kEND", K_END}, {"kPRV", K_PAGE_UP}, {"kNXT", K_PAGE_DOWN},
-	{"kIC", K_INSERT}, {"kDC", K_DELETE},
+	{"kUP", K_UP},
+	{"kDN", K_DOWN},
+	{"kLFT", K_LEFT},
+	{"kRIT", K_RIGHT},
+	{"kHOM", K_HOME},
+	{"kEND", K_END},
+	{"kPRV", K_PAGE_UP},
+	{"kNXT", K_PAGE_DOWN},
+	{"kIC", K_INSERT},
+	{"kDC", K_DELETE},
 };
 
 static void define(const char *cap, const char *fallback, int code)

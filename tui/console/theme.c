@@ -1,10 +1,8 @@
 /* The text of a theme: [meta], [palette], [roles], [ansi]; what a role takes from where. */
 #include "tui/console/theme.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
-#include <strings.h>
 
 #define PALETTE_MAX 64
 #define ENTRIES_MAX (ROLE__COUNT + 32) /* roles and groups of roles */
@@ -15,22 +13,16 @@ const struct role_info role_table[ROLE__COUNT] = {
 #undef ROLE
 };
 
-static const char *const colour_names[16] = {
-	"black",	"red",		  "green",	 "yellow",
-	"blue",		"magenta",	  "cyan",	 "white",
-	"bright-black", "bright-red",	  "bright-green", "bright-yellow",
-	"bright-blue",	"bright-magenta", "bright-cyan",  "bright-white",
-};
-
 static const struct {
 	const char *name;
 	uint8_t attr;
 } attr_names[] = {
-	{"bold", STYLE_BOLD},	      {"dim", STYLE_DIM},	  {"italic", STYLE_ITALIC},
-	{"underline", STYLE_UNDERLINE}, {"reverse", STYLE_REVERSE},
+	{"bold", STYLE_BOLD},
+	{"dim", STYLE_DIM},
+	{"italic", STYLE_ITALIC},
+	{"underline", STYLE_UNDERLINE},
+	{"reverse", STYLE_REVERSE},
 };
-
-static const struct colour colour_unset = {-1, COLOUR_UNSET, COLOUR_UNSET};
 
 enum section { SECTION_NONE, SECTION_META, SECTION_PALETTE, SECTION_ROLES, SECTION_ANSI };
 
@@ -70,61 +62,15 @@ void theme_complain(struct theme_log *log, const char *file, int line, const cha
 		snprintf(log->first, sizeof(log->first), "%s", what);
 }
 
-/* One spelling of a colour, without palette and triples. */
-static bool colour_parse_one(const char *s, struct colour *ret)
-{
-	char *end;
-	long v;
-
-	*ret = colour_unset;
-	if (strcmp(s, "default") == 0) {
-		ret->col256 = ret->col16 = COLOUR_DEFAULT;
-		return true;
-	}
-	for (int i = 0; i < 16; i++)
-		if (strcasecmp(s, colour_names[i]) == 0) {
-			ret->col256 = ret->col16 = (int16_t)i;
-			return true;
-		}
-	if (s[0] == '#') {
-		v = strtol(s + 1, &end, 16);
-		if (strlen(s) != 7 || *end || !isxdigit((unsigned char)s[1]))
-			return false;
-		ret->rgb = (int32_t)v;
-		ret->col256 = (int16_t)colour_nearest_256(ret->rgb);
-		return true;
-	}
-	v = strtol(s, &end, 10);
-	if (!isdigit((unsigned char)s[0]) || *end || v < 0 || v > 255)
-		return false;
-	ret->col256 = (int16_t)v;
-	ret->col16 = (int16_t)(v < 16 ? v : COLOUR_UNSET);
-	return true;
-}
-
-/* "hex/256/16": each part says its own depth. */
-static bool colour_parse_triple(const char *s, struct colour *ret)
-{
-	char part[3][16];
-	struct colour c[3];
-
-	if (sscanf(s, "%15[^/]/%15[^/]/%15[^/]", part[0], part[1], part[2]) != 3)
-		return false;
-	for (int i = 0; i < 3; i++)
-		if (!colour_parse_one(part[i], &c[i]))
-			return false;
-	*ret = (struct colour){c[0].rgb, c[1].col256, c[2].col16};
-	return c[2].col16 != COLOUR_UNSET;
-}
-
-static bool colour_parse(const struct parser *p, const char *s, struct colour *ret)
+/* A colour of the palette, or one that is spelled out. */
+static bool palette_parse(const struct parser *p, const char *s, struct colour *ret)
 {
 	for (int i = 0; i < p->palette_count; i++)
 		if (strcmp(s, p->palette[i].name) == 0) {
 			*ret = p->palette[i].colour;
 			return true;
 		}
-	return strchr(s, '/') ? colour_parse_triple(s, ret) : colour_parse_one(s, ret);
+	return colour_parse(s, ret);
 }
 
 static uint8_t attr_parse(const char *s, size_t n)
@@ -159,9 +105,9 @@ static bool style_word(const struct parser *p, const char *w, struct style *st, 
 	uint8_t attr = attr_parse(w, strlen(w));
 
 	if (strncmp(w, "fg=", 3) == 0)
-		return colour_parse(p, w + 3, &st->fg);
+		return palette_parse(p, w + 3, &st->fg);
 	if (strncmp(w, "bg=", 3) == 0)
-		return colour_parse(p, w + 3, &st->bg);
+		return palette_parse(p, w + 3, &st->bg);
 	if (strncmp(w, "mono=", 5) == 0) {
 		*mono = true;
 		return attrs_parse(w + 5, &st->mono);
@@ -178,7 +124,8 @@ static void style_parse(const struct parser *p, char *text, struct style *st)
 	*st = (struct style){colour_unset, colour_unset, 0, 0};
 	for (char *w = strtok_r(text, " \t", &save); w; w = strtok_r(NULL, " \t", &save))
 		if (!style_word(p, w, st, &mono))
-			theme_complain(p->log, p->file, p->line, "unknown colour or attribute '%.40s'", w);
+			theme_complain(
+				p->log, p->file, p->line, "unknown colour or attribute '%.40s'", w);
 	if (!mono)
 		st->mono = st->attrs;
 }
@@ -220,12 +167,14 @@ static void parse_palette(struct parser *p, const char *key, const char *value)
 {
 	struct colour c;
 
-	if (!colour_parse(p, value, &c))
+	if (!palette_parse(p, value, &c))
 		theme_complain(p->log, p->file, p->line, "unknown colour '%.40s'", value);
 	else if (p->palette_count == PALETTE_MAX)
-		theme_complain(p->log, p->file, p->line, "more than %d palette colours", PALETTE_MAX);
+		theme_complain(
+			p->log, p->file, p->line, "more than %d palette colours", PALETTE_MAX);
 	else {
-		snprintf(p->palette[p->palette_count].name, sizeof(p->palette[0].name), "%.31s", key);
+		snprintf(p->palette[p->palette_count].name, sizeof(p->palette[0].name), "%.31s",
+			key);
 		p->palette[p->palette_count++].colour = c;
 	}
 }
@@ -234,9 +183,9 @@ static void parse_ansi(struct parser *p, const char *key, const char *value)
 {
 	struct colour which, c;
 
-	if (!colour_parse_one(key, &which) || which.col16 < 0)
+	if (!colour_parse(key, &which) || which.col16 < 0)
 		theme_complain(p->log, p->file, p->line, "[ansi] has 0 to 15, not '%.40s'", key);
-	else if (!colour_parse(p, value, &c))
+	else if (!palette_parse(p, value, &c))
 		theme_complain(p->log, p->file, p->line, "unknown colour '%.40s'", value);
 	else
 		p->ansi[which.col16] = c;
@@ -311,7 +260,8 @@ static void parse_line(struct parser *p, char *line)
 		parse_ansi(p, key, value);
 		break;
 	case SECTION_NONE:
-		theme_complain(p->log, p->file, p->line, "'%.40s' stands before any [section]", key);
+		theme_complain(
+			p->log, p->file, p->line, "'%.40s' stands before any [section]", key);
 		break;
 	}
 }
@@ -360,7 +310,8 @@ static void theme_parse_lines(struct parser *p, const char *text)
 	}
 }
 
-void theme_parse(struct theme *t, const char *file, const char *text, int depth, struct theme_log *log)
+void theme_parse(
+	struct theme *t, const char *file, const char *text, int depth, struct theme_log *log)
 {
 	struct parser *p = xcalloc(1, sizeof(*p));
 	bool alone;

@@ -20,13 +20,14 @@ struct role_info {
 extern const struct role_info role_table[ROLE__COUNT];
 
 #define COLOUR_DEFAULT (-1) /* the terminal's own */
-#define COLOUR_UNSET (-2)   /* of role text; at 16 colours: of the built-in theme */
+#define COLOUR_UNSET   (-2) /* of role text; at 16 colours: of the built-in theme */
 
 struct colour {
-	int32_t rgb;	/* 0xrrggbb; -1: not stated */
+	int32_t rgb;    /* 0xrrggbb; -1: not stated */
 	int16_t col256; /* 0..255, COLOUR_DEFAULT, COLOUR_UNSET */
-	int16_t col16;	/* 0..15, COLOUR_DEFAULT, COLOUR_UNSET */
+	int16_t col16;  /* 0..15, COLOUR_DEFAULT, COLOUR_UNSET */
 };
+#define colour_unset ((struct colour){-1, COLOUR_UNSET, COLOUR_UNSET})
 
 enum style_attr {
 	STYLE_BOLD = 1,
@@ -58,13 +59,17 @@ struct theme_log {
 void theme_builtin(struct theme *t);
 
 /* Loads a theme by name or file ("x.theme" or with a slash): $XDG_CONFIG_HOME/vmdeck/themes,
- * PREFIX/share/vmdeck/themes and the source tree's themes/ are searched. Always gives a usable theme;
- * what is wrong goes to the log: wrong lines are left out, a missing theme is the built-in one. */
+ * PREFIX/share/vmdeck/themes and the source tree's themes/ are searched. Always gives a usable
+ * theme; what is wrong goes to the log: wrong lines are left out, a missing theme is the built-in
+ * one. */
 void theme_load(struct theme *t, const char *name, struct theme_log *log);
 
 /* Parses text as the theme `file`; inherited themes are loaded by name. depth: 0. */
-void theme_parse(struct theme *t, const char *file, const char *text, int depth, struct theme_log *log);
+void theme_parse(
+	struct theme *t, const char *file, const char *text, int depth, struct theme_log *log);
 
+/* "#rrggbb", 0 to 255, an ANSI name, "default", or what each depth shows: "#rrggbb/0-255/0-15". */
+bool colour_parse(const char *s, struct colour *ret);
 /* Nearest of the colours 16..255 (0..15 belong to the user), and of the usual 16. */
 int colour_nearest_256(int32_t rgb);
 int colour_nearest_16(int32_t rgb);

@@ -8,7 +8,7 @@
 #include "backend/base/str.h"
 
 #define THEME_BYTES_MAX (64 * 1024)
-#define INHERIT_MAX 4
+#define INHERIT_MAX     4
 
 /* The folder of the running program, or "." when it can't be told. */
 static void program_folder(char *out, size_t n)
@@ -81,7 +81,8 @@ void theme_load_depth(struct theme *t, const char *name, int depth, struct theme
 	char path[700];
 
 	if (depth > INHERIT_MAX) {
-		theme_complain(log, name, 0, "theme '%.60s': inherits more than %d deep", name, INHERIT_MAX);
+		theme_complain(log, name, 0, "theme '%.60s': inherits more than %d deep", name,
+			INHERIT_MAX);
 		theme_builtin(t);
 	} else if (theme_find(name, path, sizeof(path), &e) == 0) {
 		theme_read(t, path, depth, log);

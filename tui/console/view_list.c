@@ -30,7 +30,8 @@ static void text_cpus(const struct deck_vm *vm, char *out, size_t n)
 static void text_mem(const struct deck_vm *vm, char *out, size_t n)
 {
 	if (vm->mem_total && deck_vm_alive(vm))
-		snprintf(out, n, "%4lld/%lldM", (long long)(vm->mem_used >> 20), (long long)vm->mem_mib);
+		snprintf(out, n, "%4lld/%lldM", (long long)(vm->mem_used >> 20),
+			(long long)vm->mem_mib);
 	else
 		snprintf(out, n, "     %lldM", (long long)vm->mem_mib);
 }
@@ -60,21 +61,28 @@ static void text_id(const struct deck_vm *vm, char *out, size_t n)
 
 #define NAME_WIDTH_MIN 10
 #define NAME_WIDTH_MAX 24
-#define STATE_WIDTH 12
+#define STATE_WIDTH    12
 
 /* Behind name and state, in this order. */
 static const struct column columns[] = {
-	{"IMAGE", 9, 44, text_image}, {"SINCE", 9, 36, text_since}, {"BOOT", 9, 62, text_boot},
-	{"MEMORY", 11, 56, text_mem}, {"CPUS", 5, 68, text_cpus},    {"VMM", 10, 76, text_vmm},
+	{"IMAGE", 9, 44, text_image},
+	{"SINCE", 9, 36, text_since},
+	{"BOOT", 9, 62, text_boot},
+	{"MEMORY", 11, 56, text_mem},
+	{"CPUS", 5, 68, text_cpus},
+	{"VMM", 10, 76, text_vmm},
 	{"ID", 9, 100, text_id},
 };
 
 enum role state_role(enum deck_state s)
 {
 	static const enum role roles[] = {
-		[DECK_STARTING] = ROLE_STATE_STARTING, [DECK_RUNNING] = ROLE_STATE_RUNNING,
-		[DECK_PAUSED] = ROLE_STATE_PAUSED,     [DECK_STOPPING] = ROLE_STATE_STOPPING,
-		[DECK_STOPPED] = ROLE_STATE_STOPPED,   [DECK_FAILED] = ROLE_STATE_FAILED,
+		[DECK_STARTING] = ROLE_STATE_STARTING,
+		[DECK_RUNNING] = ROLE_STATE_RUNNING,
+		[DECK_PAUSED] = ROLE_STATE_PAUSED,
+		[DECK_STOPPING] = ROLE_STATE_STOPPING,
+		[DECK_STOPPED] = ROLE_STATE_STOPPED,
+		[DECK_FAILED] = ROLE_STATE_FAILED,
 		[DECK_UNKNOWN] = ROLE_STATE_UNKNOWN,
 	};
 	_Static_assert(countof(roles) == DECK__COUNT, "a role for each state");
@@ -85,9 +93,12 @@ enum role state_role(enum deck_state s)
 enum glyph state_glyph(enum deck_state s)
 {
 	static const enum glyph glyphs[] = {
-		[DECK_STARTING] = GLYPH_STARTING, [DECK_RUNNING] = GLYPH_RUNNING,
-		[DECK_PAUSED] = GLYPH_PAUSED,	  [DECK_STOPPING] = GLYPH_STOPPING,
-		[DECK_STOPPED] = GLYPH_STOPPED,	  [DECK_FAILED] = GLYPH_FAILED,
+		[DECK_STARTING] = GLYPH_STARTING,
+		[DECK_RUNNING] = GLYPH_RUNNING,
+		[DECK_PAUSED] = GLYPH_PAUSED,
+		[DECK_STOPPING] = GLYPH_STOPPING,
+		[DECK_STOPPED] = GLYPH_STOPPED,
+		[DECK_FAILED] = GLYPH_FAILED,
 		[DECK_UNKNOWN] = GLYPH_UNKNOWN,
 	};
 	_Static_assert(countof(glyphs) == DECK__COUNT, "a glyph for each state");
@@ -109,7 +120,8 @@ static int name_width(int width)
 static enum role row_role(const struct app *a, const struct deck_vm *vm, bool selected)
 {
 	if (selected)
-		return a->focus == FOCUS_LIST && !a->keys.deck ? ROLE_ROW_SELECTED : ROLE_ROW_UNFOCUSED;
+		return a->focus == FOCUS_LIST && !a->keys.deck ? ROLE_ROW_SELECTED
+							       : ROLE_ROW_UNFOCUSED;
 	if (a->model.stale || vm->gone)
 		return ROLE_ROW_STALE;
 	return ROLE_TEXT;
@@ -130,9 +142,9 @@ static void draw_row(struct app *a, struct rect r, const struct deck_vm *vm, boo
 	pen_put(&pen, role, " ");
 	/* A VM that runs without its agent is not what it seems. */
 	pen_column(&pen, silent && role == ROLE_TEXT ? ROLE_HEALTH_WARN : mark, STATE_WIDTH - 3,
-		silent		   ? "no agent"
-		: vm->gone	   ? "gone"
-				   : deck_state_names[vm->state]);
+		silent     ? "no agent"
+		: vm->gone ? "gone"
+			   : deck_state_names[vm->state]);
 	pen_put(&pen, role, " ");
 	for (size_t i = 0; i < countof(columns); i++) {
 		if (r.w < columns[i].from)
@@ -185,7 +197,8 @@ static void draw_empty(struct app *a)
 	char text[200];
 
 	if (!a->model.loaded) {
-		say(a, 0, ROLE_TEXT_DIM, a->link.client ? "asking the daemon" : "starting the daemon");
+		say(a, 0, ROLE_TEXT_DIM,
+			a->link.client ? "asking the daemon" : "starting the daemon");
 		return;
 	}
 	if (a->filter[0]) {
@@ -194,7 +207,8 @@ static void draw_empty(struct app *a)
 		return;
 	}
 	if (mini && strcmp(mini->state, "missing") == 0)
-		say(a, 0, ROLE_TEXT, "No VM and no image yet. Press i: it builds the image 'mini'.");
+		say(a, 0, ROLE_TEXT,
+			"No VM and no image yet. Press i: it builds the image 'mini'.");
 	else if (mini && strcmp(mini->state, "building") == 0)
 		say(a, 0, ROLE_TEXT, "The image is being built; then press b to boot a VM.");
 	else
@@ -214,6 +228,7 @@ void draw_list(struct app *a)
 	for (int i = 0; i < r.h && a->list.top + i < a->view.count; i++) {
 		int row = a->list.top + i;
 
-		draw_row(a, (struct rect){r.y + i, r.x, 1, r.w}, a->view.row[row], row == a->list.sel);
+		draw_row(a, (struct rect){r.y + i, r.x, 1, r.w}, a->view.row[row],
+			row == a->list.sel);
 	}
 }

@@ -6,7 +6,7 @@
 
 static enum role frame_role(const struct app *a)
 {
-	return a->keys.deck		? ROLE_BORDER_ATTACHED
+	return a->keys.deck             ? ROLE_BORDER_ATTACHED
 	       : a->focus == FOCUS_PANE ? ROLE_BORDER_FOCUS
 					: ROLE_BORDER;
 }
@@ -78,7 +78,8 @@ static void draw_nothing(struct app *a)
 {
 	if (!a->model.loaded || a->view.count)
 		return;
-	say(a, 1, ROLE_TEXT_DIM, "Here the output of the selected VM appears: its boot, then what it writes.");
+	say(a, 1, ROLE_TEXT_DIM,
+		"Here the output of the selected VM appears: its boot, then what it writes.");
 	say(a, 2, ROLE_TEXT_DIM, "With a your keys go to it, C-] d brings them back.");
 }
 

@@ -1,0 +1,684 @@
+// LIBS: vsock
+// OBJS: tests/support/vsock_guest.c tests/support/vsock_vm.c
+/* The hybrid socket end to end: real sockets, the device's own thread, a guest on the rings. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vhost.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "backend/base/util.h"
+#include "backend/vsock/limits.h"
+#include "tests/support/vsock_vm.h"
+
+static void test_connect(void **state)
+{
+	struct vm v;
+	struct packet p;
+	uint32_t port;
+	char buf[16];
+	int fd;
+
+	(void)state;
+	vm_init(&v, GUEST_EVENT_IDX);
+	fd = vm_open(&v, 52, &port);
+	assert_int_equal(port, 1u << 30);
+	assert_int_equal(send(fd, "ping", 4, MSG_NOSIGNAL), 4);
+	p = vm_expect(&v, PACKET_RW);
+	assert_int_equal(p.len, 4);
+	p = guest_packet(52, port, PACKET_RW);
+	p.len = 4;
+	vm_send(&v, &p, "pong");
+	assert_int_equal(fd_read(fd, buf, 4), 4);
+	assert_memory_equal(buf, "pong", 4);
+	close(fd);
+	assert_int_equal(vm_expect(&v, PACKET_SHUTDOWN).flags, PACKET_SHUT_BOTH);
+	p = guest_packet(52, port, PACKET_RST);
+	vm_send(&v, &p, NULL);
+	vm_wait_count(&v, 0, 0);
+	vm_fini(&v);
+}
+
+/* Every line that is good, in whole and byte by byte, with bytes behind it that are the guest's. */
+static void test_good_lines(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t port;
+	} good[] = {
+		{"CONNECT 52\n", 52},
+		{"connect 0\n", 0},
+		{"CoNnEcT 4294967295\n", UINT32_MAX},
+		{"CONNECT 52 and more words\n", 52},
+		{"  CONNECT \t 0052\r\n", 52},
+		{"CONNECT 1234567890 23456789 123\n", 1234567890}, /* 32 bytes */
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < countof(good); i++) {
+		struct vm v;
+		struct packet p;
+		char text[64];
+		int fd;
+
+		vm_init(&v, 0);
+		snprintf(text, sizeof(text), "%sdata", good[i].line);
+		fd = vm_connect(&v, text);
+		p = vm_expect(&v, PACKET_REQUEST);
+		assert_int_equal(p.dst_port, good[i].port);
+		p = guest_packet(p.dst_port, p.src_port, PACKET_RESPONSE);
+		vm_send(&v, &p, NULL);
+		assert_int_equal(vm_expect(&v, PACKET_RW).len, 4);
+		assert_memory_equal(v.guest.last_payload, "data", 4);
+		close(fd);
+		vm_expect(&v, PACKET_SHUTDOWN);
+		/* In pieces. */
+		fd = vm_connect(&v, NULL);
+		for (const char *c = good[i].line; *c; c++) {
+			assert_int_equal(send(fd, c, 1, MSG_NOSIGNAL), 1);
+			device_count(v.dev); /* let the thread in between */
+		}
+		assert_int_equal(vm_expect(&v, PACKET_REQUEST).dst_port, good[i].port);
+		close(fd);
+		vm_expect(&v, PACKET_RST);
+		vm_fini(&v);
+	}
+}
+
+/* Hostile 22: every line that is none ends silently, without a byte and without an error, and the
+ * guest hears nothing of it. */
+static void test_bad_lines(void **state)
+{
+	static const char *const bad[] = {
+		"\n",
+		"CONNECT\n",
+		"CONNECT \n",
+		"CONNECT x\n",
+		"CONNECT -1\n",
+		"CONNECT +5\n",
+		"CONNECT 5x\n",
+		"CONNECT 0x10\n",
+		"CONNECT 4294967296\n",
+		"CONNECT 99999999999999999\n",
+		"CONNECT52\n",
+		"CONNEC 52\n",
+		"CONNECTED 52\n",
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"CONNECT 1234567890 23456789 1234\n", /* 33 bytes */
+		"0123456789012345678901234567890123456789012345678901234567890123456789",
+		"\xff\xfe\x01\n",
+	};
+	struct vm v;
+	struct packet p;
+
+	(void)state;
+	vm_init(&v, 0);
+	for (unsigned i = 0; i < countof(bad); i++) {
+		int fd = vm_connect(&v, bad[i]);
+
+		if (!fd_ends(fd))
+			fail_msg("'%s' was not ended", bad[i]);
+		close(fd);
+	}
+	/* A NUL within. */
+	{
+		int fd = vm_connect(&v, NULL);
+
+		assert_int_equal(send(fd, "CONNECT\0 52\n", 12, MSG_NOSIGNAL), 12);
+		assert_true(fd_ends(fd));
+		close(fd);
+	}
+	/* Half a line, then the end. */
+	{
+		int fd = vm_connect(&v, "CONNECT 5");
+
+		assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		assert_true(fd_ends(fd));
+		close(fd);
+	}
+	close(vm_connect(&v, NULL));
+	close(vm_connect(&v, "CONN"));
+	vm_wait_count(&v, 0, 0);
+	assert_false(vm_recv(&v, &p, 0));
+	vm_fini(&v);
+}
+
+static void test_refused(void **state)
+{
+	struct vm v;
+	struct packet p;
+	int fd;
+
+	(void)state;
+	vm_init(&v, 0);
+	fd = vm_connect(&v, "CONNECT 99\nsome bytes that nobody reads");
+	p = vm_expect(&v, PACKET_REQUEST);
+	p = guest_packet(99, p.src_port, PACKET_RST);
+	vm_send(&v, &p, NULL);
+	assert_true(fd_ends(fd));
+	close(fd);
+	vm_fini(&v);
+}
+
+/* The peer of a guest's connection, its bytes and its ends both ways. */
+static void test_guest_dials(void **state)
+{
+	struct vm v;
+	struct packet p;
+	char buf[16];
+	int l, fd;
+
+	(void)state;
+	vm_init(&v, GUEST_EVENT_IDX);
+	l = vm_listen(&v, 1001, 16);
+	p = guest_packet(4000, 1001, PACKET_REQUEST);
+	vm_send(&v, &p, NULL);
+	p = vm_expect(&v, PACKET_RESPONSE);
+	assert_int_equal(p.src_port, 1001);
+	fd = accept(l, NULL, NULL);
+	assert_true(fd >= 0);
+	p = guest_packet(4000, 1001, PACKET_RW);
+	p.len = 5;
+	vm_send(&v, &p, "hello");
+	p = guest_packet(4000, 1001, PACKET_SHUTDOWN);
+	p.flags = PACKET_SHUT_SEND;
+	vm_send(&v, &p, NULL);
+	assert_int_equal(fd_read(fd, buf, sizeof(buf)), 5); /* up to the end: half close is passed on */
+	assert_memory_equal(buf, "hello", 5);
+	assert_int_equal(send(fd, "bye", 3, MSG_NOSIGNAL), 3);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_int_equal(vm_expect(&v, PACKET_RW).len, 3);
+	/* Both directions are over now; the guest may hear of one after the other. */
+	do
+		p = vm_expect(&v, PACKET_SHUTDOWN);
+	while (p.flags != PACKET_SHUT_BOTH);
+	close(fd);
+	close(l);
+	vm_fini(&v);
+}
+
+/* Nobody there, and a backlog that is full: an RST at once, and the thread goes on. */
+static void test_guest_dials_nobody(void **state)
+{
+	struct vm v;
+	struct packet p;
+	uint32_t port;
+	unsigned resets = 0, responses = 0;
+	int l, fd;
+
+	(void)state;
+	vm_init(&v, 0);
+	p = guest_packet(4000, UINT32_MAX, PACKET_REQUEST);
+	vm_send(&v, &p, NULL);
+	vm_expect(&v, PACKET_RST);
+	l = vm_listen(&v, 1001, 1);
+	for (uint32_t i = 0; i < 10; i++) {
+		p = guest_packet(5000 + i, 1001, PACKET_REQUEST);
+		vm_send(&v, &p, NULL);
+		assert_true(vm_recv(&v, &p, 20000));
+		resets += p.op == PACKET_RST;
+		responses += p.op == PACKET_RESPONSE;
+	}
+	assert_int_equal(responses, 2);
+	assert_int_equal(resets, 8);
+	fd = vm_open(&v, 52, &port);
+	close(fd);
+	close(l);
+	vm_fini(&v);
+}
+
+/* A listener that is gone but left its name behind. */
+static void test_guest_dials_stale_name(void **state)
+{
+	struct vm v;
+	struct packet p = guest_packet(4000, 1001, PACKET_REQUEST);
+
+	(void)state;
+	vm_init(&v, 0);
+	close(vm_listen(&v, 1001, 1));
+	vm_send(&v, &p, NULL);
+	vm_expect(&v, PACKET_RST);
+	vm_fini(&v);
+}
+
+/* Peers that connect while the device is stopped are served when it runs. */
+static void test_connect_before_start(void **state)
+{
+	struct vm v;
+	struct packet p;
+	int fd[10];
+
+	(void)state;
+	vm_init_stopped(&v, 0);
+	for (unsigned i = 0; i < countof(fd); i++)
+		fd[i] = vm_connect(&v, "CONNECT 52\n");
+	assert_int_equal(device_count(v.dev), 0);
+	assert_int_equal(vm_start(&v), 0);
+	for (unsigned i = 0; i < countof(fd); i++) {
+		char line[32];
+
+		p = vm_expect(&v, PACKET_REQUEST);
+		p = guest_packet(52, p.src_port, PACKET_RESPONSE);
+		vm_send(&v, &p, NULL);
+		assert_true(fd_line(fd[i], line, sizeof(line)) > 0);
+	}
+	for (unsigned i = 0; i < countof(fd); i++)
+		close(fd[i]);
+	vm_fini(&v);
+}
+
+/* 1023 connections, no more; a free place is used again. */
+static void test_limit(void **state)
+{
+	struct rlimit old, more;
+	struct vm v;
+	int fd[VSOCK_CONNS_MAX], extra;
+	char line[32];
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	more = old;
+	more.rlim_cur = old.rlim_max;
+	if (more.rlim_cur < 4096)
+		skip();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &more), 0);
+	vm_init(&v, 0);
+	for (unsigned i = 0; i < VSOCK_CONNS_MAX; i++)
+		fd[i] = vm_connect(&v, NULL);
+	vm_wait_count(&v, VSOCK_CONNS_MAX, VSOCK_CONNS_MAX);
+	extra = vm_connect(&v, NULL);
+	assert_true(fd_ends(extra));
+	close(extra);
+	close(fd[0]);
+	vm_wait_count(&v, 0, VSOCK_CONNS_MAX - 1);
+	fd[0] = vm_connect(&v, "CONNECT 7\n");
+	assert_int_equal(vm_expect(&v, PACKET_REQUEST).dst_port, 7);
+	extra = vm_connect(&v, NULL);
+	assert_int_equal(fd_line(extra, line, sizeof(line)), 0);
+	close(extra);
+	for (unsigned i = 0; i < VSOCK_CONNS_MAX; i++)
+		close(fd[i]);
+	vm_fini(&v);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
+static uint64_t thread_cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* No descriptor is left: the peer waits, the thread does not spin, and it is served later. */
+static void test_no_descriptors(void **state)
+{
+	struct rlimit old, low;
+	struct vm v;
+	struct pollfd p;
+	uint64_t cpu;
+	int fd, top;
+
+	(void)state;
+	vm_init(&v, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	top = dup(fd); /* the lowest free number */
+	close(top);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+	low.rlim_cur = (rlim_t)top;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	{
+		struct sockaddr_un sa = {.sun_family = AF_UNIX};
+
+		strcpy(sa.sun_path, v.path);
+		assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+		assert_int_equal(send(fd, "CONNECT 52\n", 11, MSG_NOSIGNAL), 11);
+	}
+	cpu = thread_cpu_ms();
+	/* Nothing can come for a second: this wait is the pause itself. */
+	p = (struct pollfd){v.call[GUEST_RX], POLLIN, 0};
+	while (poll(&p, 1, 300) == 1) {
+		uint64_t n;
+
+		assert_int_equal(read(v.call[GUEST_RX], &n, 8), 8);
+	}
+	assert_in_range(thread_cpu_ms() - cpu, 0, 100);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(vm_expect(&v, PACKET_REQUEST).dst_port, 52);
+	close(fd);
+	vm_fini(&v);
+}
+
+/* Connections one after the other: none is lost, no descriptor leaks. */
+static void test_many_in_a_row(void **state)
+{
+	struct vm v;
+	uint32_t port, first = 0;
+	struct packet p;
+	int fd, before;
+
+	(void)state;
+	vm_init(&v, GUEST_EVENT_IDX);
+	before = dup(0);
+	close(before);
+	for (uint32_t i = 0; i < 1000; i++) {
+		fd = vm_open(&v, 52, &port);
+		if (i == 0)
+			first = port;
+		assert_int_equal(port, first + i);
+		close(fd);
+		vm_expect(&v, PACKET_SHUTDOWN);
+		p = guest_packet(52, port, PACKET_RST);
+		vm_send(&v, &p, NULL);
+	}
+	vm_wait_count(&v, 0, 0);
+	fd = dup(0);
+	assert_int_equal(fd, before);
+	close(fd);
+	vm_fini(&v);
+}
+
+static uint8_t byte_at(uint64_t n)
+{
+	return (uint8_t)(n ^ (n >> 8) * 31 ^ (n >> 16) * 17);
+}
+
+#define FLOOD (UINT64_C(24) << 20)
+
+/* A host peer that sends a flood and checks the one that comes, with pauses in its reading. */
+static void *flood_peer(void *arg)
+{
+	int fd = *(int *)arg;
+	uint8_t *buf = malloc(200000);
+	uint64_t sent = 0, got = 0;
+	size_t have = 0, at = 0;
+
+	while (got < FLOOD || sent < FLOOD) {
+		struct pollfd p = {fd, POLLIN, 0};
+
+		if (at == have && sent < FLOOD) {
+			have = min_of(FLOOD - sent, UINT64_C(60000) + sent % 40000);
+			for (size_t i = 0; i < have; i++)
+				buf[i] = byte_at(sent + i);
+			at = 0;
+		}
+		p.events |= sent < FLOOD ? POLLOUT : 0;
+		if (poll(&p, 1, 20000) <= 0)
+			return NULL;
+		if ((p.revents & POLLOUT) && sent < FLOOD) {
+			ssize_t n = send(fd, buf + at, have - at, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+			if (n > 0) {
+				at += (size_t)n;
+				sent += (uint64_t)n;
+			}
+		}
+		if (p.revents & (POLLIN | POLLHUP)) {
+			uint8_t *in = buf + 100000;
+			ssize_t n = recv(fd, in, 1 + (got * 7) % 90000, MSG_DONTWAIT);
+
+			if (n == 0)
+				break;
+			for (ssize_t i = 0; i < n; i++)
+				if (in[i] != byte_at(got + (uint64_t)i))
+					return NULL;
+			got += n > 0 ? (uint64_t)n : 0;
+		}
+	}
+	shutdown(fd, SHUT_WR);
+	free(buf);
+	return got == FLOOD ? arg : NULL;
+}
+
+struct flow {
+	uint64_t sent, got;
+	uint32_t port, peer_fwd, told;
+};
+
+/* The guest's half of one packet: checks bytes, gives credit back as Linux does. */
+static void flood_packet(struct vm *v, struct flow *f, const struct packet *p)
+{
+	f->peer_fwd = p->fwd_cnt;
+	if (p->op != PACKET_RW)
+		return;
+	for (uint32_t i = 0; i < p->len; i++)
+		assert_int_equal(v->guest.last_payload[i], byte_at(f->got + i));
+	f->got += p->len;
+}
+
+static bool flood_send(struct vm *v, struct flow *f, uint8_t *buf)
+{
+	uint32_t credit = VSOCK_BUF_BIG - ((uint32_t)f->sent - f->peer_fwd);
+	struct packet p = guest_packet(52, f->port, PACKET_RW);
+
+	p.fwd_cnt = (uint32_t)f->got;
+	p.len = (uint32_t)min_of(min_of((uint64_t)credit, FLOOD - f->sent),
+		1 + (f->sent * 13) % 65536);
+	if (p.len == 0)
+		return false;
+	for (uint32_t i = 0; i < p.len; i++)
+		buf[i] = byte_at(f->sent + i);
+	vm_send(v, &p, buf);
+	f->sent += p.len;
+	f->told = (uint32_t)f->got;
+	return true;
+}
+
+/* Floods both ways on two connections at once; every byte arrives, in order. */
+static void run_flood(unsigned flags)
+{
+	static uint8_t buf[65536];
+	struct flow flows[2] = {{0}, {0}};
+	pthread_t threads[2];
+	struct vm v;
+	int fd[2];
+
+	vm_init(&v, flags);
+	for (unsigned i = 0; i < 2; i++)
+		fd[i] = vm_open(&v, 52, &flows[i].port);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, flood_peer, &fd[i]), 0);
+	while (flows[0].got < FLOOD || flows[1].got < FLOOD || flows[0].sent < FLOOD ||
+		flows[1].sent < FLOOD) {
+		bool busy = false;
+		struct packet p;
+
+		for (unsigned i = 0; i < 2; i++) {
+			struct flow *f = &flows[i];
+
+			busy |= flood_send(&v, f, buf);
+			if ((uint32_t)f->got - f->told > 100000) {
+				p = guest_packet(52, f->port, PACKET_CREDIT_UPDATE);
+				p.fwd_cnt = f->told = (uint32_t)f->got;
+				vm_send(&v, &p, NULL);
+			}
+		}
+		while (vm_recv(&v, &p, busy ? 0 : 20000)) {
+			flood_packet(&v, &flows[p.src_port != flows[0].port], &p);
+			busy = true;
+		}
+		assert_true(busy);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		void *ok;
+
+		assert_int_equal(pthread_join(threads[i], &ok), 0);
+		assert_non_null(ok);
+		close(fd[i]);
+	}
+	vm_fini(&v);
+}
+
+static void test_flood(void **state)
+{
+	(void)state;
+	run_flood(0);
+	run_flood(GUEST_EVENT_IDX);
+	run_flood(GUEST_EVENT_IDX | GUEST_INDIRECT);
+}
+
+/* One interrupt and few kicks for many packets. */
+static void test_few_notifications(void **state)
+{
+	static uint8_t bytes[200000];
+	struct vm v;
+	struct packet p;
+	uint32_t port;
+	unsigned before, n = 0;
+	uint64_t got = 0;
+	int fd;
+
+	(void)state;
+	vm_init(&v, GUEST_EVENT_IDX);
+	fd = vm_open(&v, 52, &port);
+	vm_stop(&v); /* so that all is there at once */
+	assert_int_equal(send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL), sizeof(bytes));
+	before = v.interrupts;
+	assert_int_equal(vm_start(&v), 0);
+	while (got < sizeof(bytes)) {
+		assert_true(vm_recv(&v, &p, 20000));
+		got += p.len;
+		n++;
+	}
+	assert_true(n >= sizeof(bytes) / 3732);
+	vm_count_interrupts(&v);
+	assert_in_range(v.interrupts - before, 1, n / 2);
+	close(fd);
+	vm_fini(&v);
+}
+
+/* The guest closes: the reader that sleeps gets all of it, then the end. */
+static void test_slow_reader(void **state)
+{
+	static uint8_t bytes[65536], back[65536];
+	struct vm v;
+	struct packet p;
+	uint32_t port;
+	int fd;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = byte_at(i);
+	vm_init(&v, 0);
+	fd = vm_open(&v, 52, &port);
+	for (unsigned i = 0; i < 6; i++) { /* more than the socket holds */
+		p = guest_packet(52, port, PACKET_RW);
+		p.len = sizeof(bytes);
+		vm_send(&v, &p, bytes);
+	}
+	p = guest_packet(52, port, PACKET_SHUTDOWN);
+	p.flags = PACKET_SHUT_BOTH;
+	vm_send(&v, &p, NULL);
+	do
+		assert_true(vm_recv(&v, &p, 20000)); /* CREDIT_UPDATEs; RST after 2 s */
+	while (p.op != PACKET_RST);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(fd_read(fd, back, sizeof(back)), sizeof(back));
+		assert_memory_equal(back, bytes, sizeof(bytes));
+	}
+	assert_true(fd_ends(fd));
+	close(fd);
+	vm_wait_count(&v, 0, 0);
+	vm_fini(&v);
+}
+
+static void test_bad_paths(void **state)
+{
+	char path[300], why[512];
+	struct device *d = NULL;
+	struct vm v;
+	int fd;
+
+	(void)state;
+	memset(path, 'x', sizeof(path));
+	path[97] = '\0';
+	assert_int_equal(device_new(&d, path, why, sizeof(why)), -ENAMETOOLONG);
+	assert_non_null(strstr(why, "97 bytes"));
+	assert_int_equal(device_new(&d, "", why, sizeof(why)), -ENAMETOOLONG);
+	assert_int_equal(device_new(&d, "/nonexistent/v.sock", why, sizeof(why)), -ENOENT);
+	assert_non_null(strstr(why, "/nonexistent/v.sock"));
+	vm_init(&v, 0);
+	/* One that is served stays. */
+	assert_int_equal(device_new(&d, v.path, why, sizeof(why)), -EADDRINUSE);
+	snprintf(path, sizeof(path), "%s/file", v.dir);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(device_new(&d, path, why, sizeof(why)), -EEXIST);
+	/* A stale one is replaced. */
+	close(vm_listen(&v, 7, 1));
+	snprintf(path, sizeof(path), "%s_7", v.path);
+	assert_int_equal(device_new(&d, path, why, sizeof(why)), 0);
+	device_free(d);
+	vm_fini(&v);
+}
+
+/* Hostile 4 and others, with everything on: the error descriptor is signalled, peers read their end,
+ * and a reset brings the device back. */
+static void test_broken_and_reset(void **state)
+{
+	struct vm v;
+	struct pollfd p;
+	uint32_t port;
+	int fd;
+
+	(void)state;
+	vm_init(&v, 0);
+	fd = vm_open(&v, 52, &port);
+	guest_set_avail_idx(&v.guest, GUEST_TX, (uint16_t)(v.guest.rings[GUEST_TX].avail_idx + 999));
+	assert_int_equal(eventfd_write(v.kick[GUEST_TX], 1), 0);
+	p = (struct pollfd){v.err[GUEST_TX], POLLIN, 0};
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	assert_true(fd_ends(fd));
+	close(fd);
+	vm_stop(&v);
+	guest_reset(&v.guest);
+	guest_post_all(&v.guest);
+	{
+		struct vhost_vring_state s = {.num = 0};
+
+		for (s.index = 0; s.index < 2; s.index++)
+			assert_int_equal(vm_ioctl(&v, VHOST_SET_VRING_BASE, &s), 0);
+	}
+	assert_int_equal(vm_start(&v), 0);
+	fd = vm_open(&v, 52, &port);
+	close(fd);
+	vm_fini(&v);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_connect),
+		cmocka_unit_test(test_good_lines),
+		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_guest_dials),
+		cmocka_unit_test(test_guest_dials_nobody),
+		cmocka_unit_test(test_guest_dials_stale_name),
+		cmocka_unit_test(test_connect_before_start),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_no_descriptors),
+		cmocka_unit_test(test_many_in_a_row),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_few_notifications),
+		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_bad_paths),
+		cmocka_unit_test(test_broken_and_reset),
+	};
+
+	return cmocka_run_group_tests_name("vsock_hybrid", tests, NULL, NULL);
+}

@@ -1,0 +1,290 @@
+/* Cells: writing, erasing, moving, resizing. */
+#include "tui/console/grid.h"
+
+#include <string.h>
+
+#include "backend/base/util.h"
+#include "tui/console/paint.h"
+
+static const struct cell cell_blank = {.fg = COLOUR_DEFAULT, .bg = COLOUR_DEFAULT, .width = 1};
+
+/* What erasing leaves: blank, on the pen's background. */
+static struct cell blank_of(const struct grid *g)
+{
+	struct cell c = cell_blank;
+
+	c.bg = g->pen.bg;
+	return c;
+}
+
+static struct cell *screen_new(int rows, int cols)
+{
+	struct cell *s = xcalloc((size_t)rows * (size_t)cols, sizeof(*s));
+
+	for (int i = 0; i < rows * cols; i++)
+		s[i] = cell_blank;
+	return s;
+}
+
+void grid_init(struct grid *g, int rows, int cols)
+{
+	*g = (struct grid){.rows = rows, .cols = cols, .pen = cell_blank};
+	g->screen[0] = screen_new(rows, cols);
+	g->screen[1] = screen_new(rows, cols);
+}
+
+static void ring_clear(struct grid *g)
+{
+	for (int i = 0; i < g->kept; i++)
+		free(g->ring[(g->first + i) % SCROLLBACK_LINES].cells);
+	free(g->ring);
+	g->ring = NULL;
+	g->first = g->kept = g->view = 0;
+}
+
+void grid_fini(struct grid *g)
+{
+	ring_clear(g);
+	free(g->screen[0]);
+	free(g->screen[1]);
+}
+
+void grid_reset(struct grid *g)
+{
+	int rows = g->rows, cols = g->cols;
+
+	grid_fini(g);
+	grid_init(g, rows, cols);
+}
+
+struct cell *grid_cell(const struct grid *g, int row, int col)
+{
+	if (row < 0 || row >= g->rows || col < 0 || col >= g->cols)
+		return NULL;
+	return &g->screen[g->alternate][row * g->cols + col];
+}
+
+/* Writing over one half of a wide character leaves no other half. */
+static void split_wide(struct grid *g, int row, int col)
+{
+	struct cell *c = grid_cell(g, row, col), *other;
+
+	if (!c || c->width == 1)
+		return;
+	other = grid_cell(g, row, c->width == 2 ? col + 1 : col - 1);
+	if (other && other->width != 1) {
+		other->chars[0] = 0;
+		other->width = 1;
+	}
+	c->chars[0] = 0;
+	c->width = 1;
+}
+
+void grid_put(struct grid *g, int row, int col, const uint32_t *chars, int width, bool protect)
+{
+	struct cell *c = grid_cell(g, row, col), *right;
+
+	if (!c)
+		return;
+	right = width == 2 ? grid_cell(g, row, col + 1) : NULL;
+	split_wide(g, row, col);
+	if (right)
+		split_wide(g, row, col + 1);
+	*c = g->pen;
+	c->protect = protect;
+	c->width = right ? 2 : 1;
+	/* Half of a wide character does not fit at the edge. */
+	for (int i = 0; i < CELL_CHARS && chars[i] && (width == 1 || right); i++)
+		c->chars[i] = chars[i];
+	if (right) {
+		*right = g->pen;
+		right->width = 0;
+		right->protect = protect;
+	}
+}
+
+static struct grid_rect clip(const struct grid *g, struct grid_rect r)
+{
+	return (struct grid_rect){max_of(r.top, 0), min_of(r.bottom, g->rows), max_of(r.left, 0),
+		min_of(r.right, g->cols)};
+}
+
+void grid_erase(struct grid *g, struct grid_rect r, bool selective)
+{
+	struct cell blank = blank_of(g);
+
+	r = clip(g, r);
+	for (int row = r.top; row < r.bottom && r.left < r.right; row++) {
+		split_wide(g, row, r.left);
+		split_wide(g, row, r.right - 1);
+		for (int col = r.left; col < r.right; col++) {
+			struct cell *c = grid_cell(g, row, col);
+
+			if (!selective || !c->protect)
+				*c = blank;
+		}
+	}
+}
+
+void grid_copy(struct grid *g, struct grid_rect to, struct grid_rect from)
+{
+	int rows, cols, down;
+
+	if (from.top < 0 || from.left < 0 || to.top < 0 || to.left < 0)
+		return;
+	to = clip(g, to);
+	from = clip(g, from);
+	rows = min_of(to.bottom - to.top, from.bottom - from.top);
+	cols = min_of(to.right - to.left, from.right - from.left);
+	if (rows <= 0 || cols <= 0)
+		return;
+	/* Away from where it goes, so that nothing is overwritten before it was moved. */
+	down = to.top > from.top;
+	for (int i = 0; i < rows; i++) {
+		int row = down ? rows - 1 - i : i;
+
+		memmove(grid_cell(g, to.top + row, to.left),
+			grid_cell(g, from.top + row, from.left),
+			(size_t)cols * sizeof(struct cell));
+	}
+	for (int row = 0; row < rows; row++) {
+		struct cell *first = grid_cell(g, to.top + row, to.left);
+		struct cell *last = grid_cell(g, to.top + row, to.left + cols - 1);
+
+		/* A wide character cut in two by the edge of the rectangle. */
+		if (first->width == 0 && to.left > 0)
+			*first = cell_blank;
+		if (last->width == 2)
+			*last = cell_blank;
+	}
+}
+
+/* ---- scrollback ---------------------------------------------------------------------------------
+ */
+
+static bool cell_is_blank(const struct cell *c)
+{
+	return (c->chars[0] == 0 || c->chars[0] == ' ') && c->bg == COLOUR_DEFAULT &&
+	       !(c->attrs & (STYLE_REVERSE | STYLE_UNDERLINE)) && c->width == 1;
+}
+
+static void ring_add(struct grid *g, const struct cell *cells, int cols)
+{
+	struct grid_line *line;
+
+	if (!g->ring)
+		g->ring = xcalloc(SCROLLBACK_LINES, sizeof(*g->ring));
+	while (cols > 0 && cell_is_blank(&cells[cols - 1]))
+		cols--;
+	if (g->kept == SCROLLBACK_LINES) {
+		line = &g->ring[g->first];
+		free(line->cells);
+		g->first = (g->first + 1) % SCROLLBACK_LINES;
+	} else {
+		line = &g->ring[(g->first + g->kept++) % SCROLLBACK_LINES];
+	}
+	line->cols = cols;
+	line->cells = cols ? xcalloc((size_t)cols, sizeof(*cells)) : NULL;
+	if (cols)
+		memcpy(line->cells, cells, (size_t)cols * sizeof(*cells));
+	g->pushed++;
+	if (g->view > 0)
+		g->view = min_of(g->view + 1, g->kept);
+}
+
+void grid_push(struct grid *g, int lines)
+{
+	for (int row = 0; row < lines && row < g->rows && !g->alternate; row++)
+		ring_add(g, grid_cell(g, row, 0), g->cols);
+}
+
+const struct grid_line *grid_back(const struct grid *g, int back)
+{
+	if (back < 0 || back >= g->kept)
+		return NULL;
+	return &g->ring[(g->first + g->kept - 1 - back) % SCROLLBACK_LINES];
+}
+
+/* ---- resize -------------------------------------------------------------------------------------
+ */
+
+static void copy_row(struct cell *to, int to_cols, const struct cell *from, int from_cols)
+{
+	int n = min_of(to_cols, from_cols);
+
+	if (n > 0)
+		memcpy(to, from, (size_t)n * sizeof(*to));
+	if (n > 0 && to[n - 1].width == 2)
+		to[n - 1] = cell_blank;
+}
+
+/* The last row that has anything on it, or the cursor. */
+static int last_row(const struct grid *g, int screen, int cursor_row)
+{
+	for (int row = g->rows - 1; row > cursor_row; row--)
+		for (int col = 0; col < g->cols; col++)
+			if (!cell_is_blank(&g->screen[screen][row * g->cols + col]))
+				return row;
+	return cursor_row;
+}
+
+/* Rows that must leave at the top so that the cursor stays on the screen; text below the cursor
+ * is given up only when there is no other way. */
+static int rows_to_push(const struct grid *g, int rows, int cursor_row)
+{
+	int used = last_row(g, 0, cursor_row) + 1;
+
+	return max_of(0, min_of(used - rows, cursor_row));
+}
+
+/* Lines that come back at the top of a screen that grows; how many. */
+static int pull_rows(struct grid *g, struct cell *screen, int cols, int wanted)
+{
+	int n = min_of(wanted, g->kept);
+
+	for (int i = 0; i < n; i++) {
+		struct grid_line *line = &g->ring[(g->first + --g->kept) % SCROLLBACK_LINES];
+
+		copy_row(
+			screen + (size_t)(n - 1 - i) * (size_t)cols, cols, line->cells, line->cols);
+		free(line->cells);
+		*line = (struct grid_line){0};
+	}
+	g->view = min_of(g->view, g->kept);
+	return n;
+}
+
+/* Rows that leave the normal screen at its top while the alternate one is seen: so many that the
+ * last line written is still there when the full-screen program ends. */
+static int hidden_rows_to_push(const struct grid *g, int rows)
+{
+	return max_of(0, last_row(g, 0, -1) + 1 - rows);
+}
+
+int grid_resize(struct grid *g, int rows, int cols, int cursor_row)
+{
+	struct cell *old[2] = {g->screen[0], g->screen[1]};
+	int old_rows = g->rows, old_cols = g->cols, pulled = 0, cut[2];
+
+	/* Only the normal screen has lines behind it; an alternate one is redrawn by its program.
+	 */
+	cut[0] = g->alternate ? hidden_rows_to_push(g, rows) : rows_to_push(g, rows, cursor_row);
+	cut[1] = g->alternate ? max_of(0, cursor_row + 1 - rows) : 0;
+	for (int row = 0; row < cut[0]; row++)
+		ring_add(g, old[0] + (size_t)row * (size_t)old_cols, old_cols);
+	g->screen[0] = screen_new(rows, cols);
+	g->screen[1] = screen_new(rows, cols);
+	if (rows > old_rows && !g->alternate)
+		pulled = pull_rows(g, g->screen[0], cols, rows - old_rows);
+	for (int s = 0; s < 2; s++) {
+		int shift = s == 0 ? pulled - cut[0] : -cut[1];
+
+		for (int row = max_of(0, -shift); row < old_rows && row + shift < rows; row++)
+			copy_row(g->screen[s] + (size_t)(row + shift) * (size_t)cols, cols,
+				old[s] + (size_t)row * (size_t)old_cols, old_cols);
+		free(old[s]);
+	}
+	g->rows = rows;
+	g->cols = cols;
+	return g->alternate ? -cut[1] : pulled - cut[0];
+}

@@ -1,0 +1,61 @@
+/* The cells of a pane: two screens (normal and alternate), a pen, the lines that scrolled off. It
+ * is libvterm's state layer that says what happens to them; every access checks its bounds, because
+ * libvterm's own screen layer (0.1.4) can be made to write through NULL by what a guest sends. */
+#ifndef VMDECK_TUI_CONSOLE_GRID_H
+#define VMDECK_TUI_CONSOLE_GRID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CELL_CHARS 4 /* a base character and what combines with it */
+
+struct cell {
+	uint32_t chars[CELL_CHARS]; /* 0: ends them; chars[0] 0: blank */
+	int32_t fg, bg;             /* 0..255, COLOUR_DEFAULT or PAINT_RGB | 0xrrggbb */
+	uint8_t attrs;              /* enum style_attr */
+	uint8_t width;              /* 2: the next cell is its right half; 0: such a half */
+	uint8_t font;               /* SGR 10 to 19, less 10 */
+	bool protect;
+};
+
+#define SCROLLBACK_LINES 2000
+
+struct grid_line {
+	int cols;
+	struct cell *cells; /* owned; blanks at the end are cut */
+};
+
+struct grid {
+	int rows, cols;
+	struct cell *screen[2]; /* owned; [1]: alternate */
+	int alternate;          /* which one is seen: 0 or 1 */
+	struct cell pen;        /* colours and attributes of what is written next */
+	struct grid_line *ring; /* owned; made with the first line that scrolls off */
+	int first, kept;        /* of the ring */
+	int view;               /* lines above the screen in view; stays on its text */
+	uint64_t pushed;        /* lines that ever scrolled off */
+};
+
+struct grid_rect {
+	int top, bottom, left, right; /* bottom and right are outside */
+};
+
+void grid_init(struct grid *g, int rows, int cols);
+void grid_fini(struct grid *g);
+/* Empties screens and scrollback. */
+void grid_reset(struct grid *g);
+/* The cell of the seen screen, or NULL outside. */
+struct cell *grid_cell(const struct grid *g, int row, int col);
+void grid_put(struct grid *g, int row, int col, const uint32_t *chars, int width, bool protect);
+/* selective: protected cells stay. */
+void grid_erase(struct grid *g, struct grid_rect r, bool selective);
+void grid_copy(struct grid *g, struct grid_rect to, struct grid_rect from);
+/* The top `lines` rows are about to leave at the top of the normal screen: keeps them. */
+void grid_push(struct grid *g, int lines);
+/* Changes the size, keeping the rows around the cursor's; returns by how much the cursor's row
+ * moves. */
+int grid_resize(struct grid *g, int rows, int cols, int cursor_row);
+/* Line `back` of the scrollback (0: the newest), or NULL. */
+const struct grid_line *grid_back(const struct grid *g, int back);
+
+#endif

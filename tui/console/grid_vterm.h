@@ -1,0 +1,19 @@
+/* libvterm's state layer to the cells of a grid. */
+#ifndef VMDECK_TUI_CONSOLE_GRID_VTERM_H
+#define VMDECK_TUI_CONSOLE_GRID_VTERM_H
+
+#include <vterm.h>
+
+#include "tui/console/grid.h"
+
+/* What the callbacks work on; embed it and pass it as their user pointer. */
+struct grid_term {
+	struct grid grid;
+	VTermPos cursor;
+	bool cursor_visible;
+	bool changed; /* something that is drawn */
+};
+
+extern const VTermStateCallbacks grid_callbacks;
+
+#endif
