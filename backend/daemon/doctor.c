@@ -37,7 +37,7 @@ static void check_drivers(struct json_object *list)
 {
 	for (size_t i = 0; vmm_drivers[i]; i++) {
 		struct vmm_detect det = {0};
-		char text[400], name[64];
+		char text[700], name[64];
 
 		vmm_drivers[i]->detect(&det);
 		snprintf(name, sizeof(name), "vmm %s", vmm_drivers[i]->name);

@@ -12,6 +12,7 @@
  * The client's frames are not read before GO; its hangup is noticed (framed_ops.hangup_ends). */
 #include "backend/guest/exec_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 
 void exec_enter(struct exec_relay *x)
 {
+	assert(x->busy >= 0);
 	x->busy++;
 }
 
@@ -294,8 +296,10 @@ int exec_relay_start(struct exec_relay **ret, struct ev_loop *loop, const char *
 	ev_init(&x->timer, on_timer);
 	x->timer.data = x;
 	*ret = x;
+	exec_enter(x);
 	start_dial(x);
 	exec_log(x, "exec.connect", "");
+	exec_leave(x);
 	return 0;
 }
 

@@ -78,7 +78,7 @@ static int put_kernel(const struct build *b, const char *tmp, struct err *e)
 	if (errno != EXDEV && errno != EPERM && errno != EMLINK && errno != EOPNOTSUPP)
 		return err_errno(e, "cannot link '%s' to '%s'", b->kernel->vmlinux, path);
 	r = file_read(b->kernel->vmlinux, VMLINUX_MAX, &data, &len, e);
-	return r < 0 ? r : publish_file(tmp, MANIFEST_KERNEL, data, len, e);
+	return r < 0 ? r : publish_file(tmp, MANIFEST_KERNEL, data, len, true, e);
 }
 
 static int put_initrd(
@@ -92,7 +92,7 @@ static int put_initrd(
 	if (!r)
 		r = job_report(b->job, "initramfs", out.len / 2, out.len, e);
 	if (!r)
-		r = publish_file(tmp, MANIFEST_INITRD, buf_peek(&out), out.len, e);
+		r = publish_file(tmp, MANIFEST_INITRD, buf_peek(&out), out.len, true, e);
 	if (!r)
 		r = hash_bytes(buf_peek(&out), out.len, sum, e);
 	if (!r)
@@ -121,7 +121,7 @@ static int put_manifest(const struct build *b, const char *tmp, size_t initrd_le
 	if (r < 0)
 		return r;
 	text = manifest_text(&im, b->kernel->vmlinux_size, initrd_len);
-	return publish_file(tmp, "manifest.json", text, strlen(text), e);
+	return publish_file(tmp, "manifest.json", text, strlen(text), true, e);
 }
 
 static int fill(struct build *b, const char *tmp, struct err *e)

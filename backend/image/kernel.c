@@ -173,7 +173,7 @@ static int put_vmlinux(
 	if (!r)
 		r = job_report(j, "vmlinux", len / 2, len, e);
 	if (!r)
-		r = publish_file(tmp, "vmlinux", elf, len, e);
+		r = publish_file(tmp, "vmlinux", elf, len, true, e);
 	if (!r)
 		r = hash_bytes(elf, len, sum, e);
 	if (r < 0)
@@ -196,7 +196,7 @@ static int put_modules(struct job *j, const char *tmp, const struct modules *mod
 		struct json_object *o;
 		char sum[HASH_HEX];
 
-		r = publish_file(dir, name, mod->data, mod->len, e);
+		r = publish_file(dir, name, mod->data, mod->len, false, e);
 		if (!r)
 			r = hash_bytes(mod->data, mod->len, sum, e);
 		if (r < 0)
@@ -206,7 +206,7 @@ static int put_modules(struct job *j, const char *tmp, const struct modules *mod
 		json_object_array_add(list, o);
 		r = job_report(j, "modules", i + 1, mods->n, e);
 	}
-	return r < 0 ? r : path_fsync(dir, e);
+	return r;
 }
 
 static int put_all(struct job *j, const char *tmp, const struct package *p,
@@ -226,11 +226,11 @@ static int put_all(struct job *j, const char *tmp, const struct package *p,
 	if (!r)
 		r = put_modules(j, tmp, &ex->modules, m, e);
 	if (!r)
-		r = publish_file(tmp, "config", ex->config.data, ex->config.len, e);
+		r = publish_file(tmp, "config", ex->config.data, ex->config.len, false, e);
 	if (r < 0)
 		return r;
 	line = jsonx_line(m);
-	return publish_file(tmp, "manifest.json", line, strlen(line), e);
+	return publish_file(tmp, "manifest.json", line, strlen(line), true, e);
 }
 
 static int fill(struct job *j, const char *tmp, struct package *p, struct err *e)

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -92,13 +91,14 @@ static int write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
-int publish_file(const char *dir, const char *name, const void *data, size_t len, struct err *e)
+int publish_file(
+	const char *dir, const char *name, const void *data, size_t len, bool sync, struct err *e)
 {
 	autofree char *path = xasprintf("%s/%s", dir, name);
 	autofd int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int r = fd < 0 ? -errno : write_all(fd, data, len);
 
-	if (!r && fsync(fd) < 0)
+	if (!r && sync && fsync(fd) < 0)
 		r = -errno;
 	if (r < 0)
 		return err_set(e, -r, "cannot write '%s': %s%s", path, strerror(-r),

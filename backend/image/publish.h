@@ -6,6 +6,7 @@
 #ifndef VMDECK_IMAGE_PUBLISH_H
 #define VMDECK_IMAGE_PUBLISH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "backend/base/err.h"
@@ -22,8 +23,10 @@ int publish_temp(const char *parent, const char *name, char out[PUBLISH_PATH_MAX
 /* Removes the temporary folders that killed builders and removers of NAME (NULL: of any) left. What
  * cannot be removed now is left to the next one. */
 void publish_clean(const char *parent, const char *name);
-/* Writes and syncs a new file DIR/NAME. No space is an error that says so. */
-int publish_file(const char *dir, const char *name, const void *data, size_t len, struct err *e);
+/* Writes a new file DIR/NAME. No space is an error that says so. sync: false only for what is
+ * checked by a hash before it is used, and made again when it was torn by a power cut. */
+int publish_file(
+	const char *dir, const char *name, const void *data, size_t len, bool sync, struct err *e);
 /* Makes the filled folder tmp (files already synced) PARENT/NAME: by rename, or, where an old one
  * is, by exchanging the two and removing the old. On failure tmp is still there. */
 int publish_dir(const char *tmp, const char *parent, const char *name, struct err *e);

@@ -56,8 +56,8 @@ int job_start(struct job *j, const char *vsock_path, const char *const *argv, ui
 	random_bytes(req->id, WIRE_ID);
 	req->flags = flags;
 	for (; argv[req->argc]; req->argc++)
-		req->argv[req->argc] = (struct wire_str){
-			argv[req->argc], (uint16_t)strlen(argv[req->argc])};
+		req->argv[req->argc] =
+			(struct wire_str){argv[req->argc], (uint16_t)strlen(argv[req->argc])};
 	r = exec_relay_start(&j->x, t_loop, vsock_path, req, sv[0], timeout, &callbacks, j, &j->e);
 	free(req);
 	assert_int_equal(j->done, 0);

@@ -13,8 +13,8 @@ struct seen {
 	uint8_t how, reason;
 	int32_t value;
 	struct wire_vitals last;
-	char log[65536]; /* "name fields\n" of each event */
-	bool close_in_ready; /* guest_close from inside on_ready */
+	char log[65536];                    /* "name fields\n" of each event */
+	bool close_in_ready;                /* guest_close from inside on_ready */
 	void (*on_output)(struct guest *g); /* further listener, or NULL */
 	struct guest *g;
 	struct outlog *out;

@@ -116,10 +116,11 @@ static void test_whole_command(void **state)
 	assert_int_equal(job.r, 0);
 	assert_int_equal(job.how, WIRE_EXITED);
 	assert_int_equal(job.value, 3);
-	assert_string_equal(job.log,
-		"exec.connect exec.ok exec.req exec.ack exec.go exec.first exec.exit ");
+	assert_string_equal(
+		job.log, "exec.connect exec.ok exec.req exec.ack exec.go exec.first exec.exit ");
 	assert_true(job.t.start <= job.t.connected && job.t.connected <= job.t.acked &&
-		    job.t.acked <= job.t.go && job.t.go <= job.t.first && job.t.first <= job.t.exit);
+		    job.t.acked <= job.t.go && job.t.go <= job.t.first &&
+		    job.t.first <= job.t.exit);
 	assert_true(job.t.start > 0);
 }
 

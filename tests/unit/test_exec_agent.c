@@ -526,8 +526,8 @@ static void test_main_input(void **state)
 	line[sizeof(line) - 1] = '\n';
 	vm_start(&vm, &seen, cat_main);
 	while (taken < total) {
-		ssize_t n = guest_input(seen.g, line + taken % sizeof(line),
-			sizeof(line) - taken % sizeof(line));
+		ssize_t n = guest_input(
+			seen.g, line + taken % sizeof(line), sizeof(line) - taken % sizeof(line));
 
 		if (n > 0)
 			taken += (size_t)n;

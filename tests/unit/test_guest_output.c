@@ -1,7 +1,7 @@
 // LIBS: guest base
 // OBJS: tests/support/looptest.c tests/support/fake_agent.c
-/* The output connection: floods, restarts of the daemon, gaps, disks that refuse, input with credit,
- * hostile agents. */
+/* The output connection: floods, restarts of the daemon, gaps, disks that refuse, input with
+ * credit, hostile agents. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,8 +84,8 @@ static void test_flood(void **state)
 	fake_close(&seen);
 }
 
-/* The daemon ends at any moment and the next one goes on: a fake agent with a ring that resends from
- * where OUT_RESUME says, in pieces of other sizes. */
+/* The daemon ends at any moment and the next one goes on: a fake agent with a ring that resends
+ * from where OUT_RESUME says, in pieces of other sizes. */
 static void test_restart_without_loss_or_doubles(void **state)
 {
 	static uint8_t b[WIRE_CHUNK];

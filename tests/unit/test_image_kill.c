@@ -115,7 +115,7 @@ static void killed_at_each_step_over_an_old_image(void **state)
 /* ---- kill -9 before each system call that changes the disk ------------------------------------
  */
 
-static bool changes_disk(uint64_t nr)
+static bool changes_disk(uint64_t nr, const uint64_t *args)
 {
 	static const long calls[] = {SYS_mkdir, SYS_rename, SYS_renameat2, SYS_link, SYS_linkat,
 		SYS_unlink, SYS_unlinkat, SYS_rmdir, SYS_fsync, SYS_flock};
@@ -123,7 +123,7 @@ static bool changes_disk(uint64_t nr)
 	for (size_t i = 0; i < countof(calls); i++)
 		if ((uint64_t)calls[i] == nr)
 			return true;
-	return false;
+	return nr == SYS_openat && (args[2] & O_CREAT);
 }
 
 static pid_t start_traced(bool force)
@@ -163,7 +163,8 @@ static bool kill_at_call(int n, bool force, int *ret_calls)
 			break;
 		sig = WSTOPSIG(status) == (SIGTRAP | 0x80) ? 0 : WSTOPSIG(status);
 		if (sig || ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
-			info.op != PTRACE_SYSCALL_INFO_ENTRY || !changes_disk(info.entry.nr))
+			info.op != PTRACE_SYSCALL_INFO_ENTRY ||
+			!changes_disk(info.entry.nr, info.entry.args))
 			continue;
 		if (calls++ != n)
 			continue;

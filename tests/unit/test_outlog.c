@@ -81,7 +81,8 @@ static void check(struct outlog *o, uint64_t from, uint64_t to, uint64_t guest)
 	struct err e = {0};
 
 	while (from < to) {
-		ssize_t n = outlog_read(o, from, b, sizeof(b) < to - from ? sizeof(b) : to - from, &e);
+		ssize_t n =
+			outlog_read(o, from, b, sizeof(b) < to - from ? sizeof(b) : to - from, &e);
 
 		if (n <= 0)
 			fail_msg("read at %ju: %zd %s", (uintmax_t)from, n, e.msg);
