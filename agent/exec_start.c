@@ -262,7 +262,7 @@ static int run(const struct exec *x, const struct ends *e, struct spawn *s)
 	s->out = tty ? e->child[0] : e->child[1];
 	s->err = tty ? e->child[0] : e->child[2];
 	s->tty = tty;
-	s->die_with_agent = !x->agent->pid1;
+	s->by_pid1 = x->agent->pid1;
 	s->user = &x->user;
 	return spawn_run(s);
 }

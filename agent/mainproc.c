@@ -100,7 +100,7 @@ static int run(struct mainproc *m, char *const *argv, struct main_fds *d, struct
 	s->in = d->child_in;
 	s->out = s->err = d->child_out;
 	s->tty = m->tty;
-	s->die_with_agent = !m->agent->pid1;
+	s->by_pid1 = m->agent->pid1;
 	return spawn_run(s);
 }
 
@@ -217,16 +217,16 @@ void main_resize(struct mainproc *m, uint16_t rows, uint16_t cols)
 		pty_resize(m->source.w.fd, rows, cols);
 }
 
-void main_kill(const struct mainproc *m, int sig)
+void main_hangup(const struct mainproc *m)
 {
 	pid_t foreground;
 
-	if (m->state != MAIN_RUNNING)
+	if (m->state != MAIN_RUNNING || !m->tty)
 		return;
-	foreground = m->tty && m->source.w.fd >= 0 ? pty_foreground(m->source.w.fd) : 0;
-	kill(-m->pid, sig);
+	foreground = m->source.w.fd >= 0 ? pty_foreground(m->source.w.fd) : 0;
+	kill(-m->pid, SIGHUP);
 	if (foreground && foreground != m->pid)
-		kill(-foreground, sig);
+		kill(-foreground, SIGHUP);
 }
 
 void main_init(struct mainproc *m, struct agent *a)

@@ -32,8 +32,8 @@ void main_init(struct mainproc *m, struct agent *a);
 /* Starts what the first HELLO asks for; later ones find it started. */
 void main_start(struct mainproc *m, const struct wire_hello *h);
 void main_resize(struct mainproc *m, uint16_t rows, uint16_t cols);
-/* Signals its group, and on a terminal the group in the foreground. */
-void main_kill(const struct mainproc *m, int sig);
+/* SIGHUP to a main process on a terminal, as when a terminal goes away. */
+void main_hangup(const struct mainproc *m);
 /* pid was reaped. False: not the main process. */
 bool main_on_exit(struct mainproc *m, pid_t pid, uint8_t how, int32_t value);
 /* As OUT_OPEN wants it. */

@@ -20,8 +20,6 @@
 #define CREDIT_STEP (OUTPUT_INPUT / 4)
 #define SMALL_MAX   64
 
-static void output_pump(struct output *o);
-
 bool output_stored(const struct output *o)
 {
 	return !ring_used(&o->ring);
@@ -175,8 +173,7 @@ static int output_send(void *user)
 	return 0;
 }
 
-/* Everything that may have become possible: sending, reading the sources, passing input on. */
-static void output_pump(struct output *o)
+void output_pump(struct output *o)
 {
 	struct loop *l = &o->agent->loop;
 
@@ -195,47 +192,6 @@ void output_main_exit(struct output *o)
 
 /* ---- from the host ---- */
 
-static void input_drop(struct output *o)
-{
-	o->credit += (uint32_t)ring_used(&o->input);
-	ring_release(&o->input, o->input.next);
-}
-
-static void input_write(struct output *o)
-{
-	ssize_t n;
-
-	if (o->input_to.fd < 0) {
-		input_drop(o);
-		return;
-	}
-	n = ring_drain(&o->input, o->input_to.fd);
-	if (n > 0)
-		o->credit += (uint32_t)n;
-	else if (n < 0 && n != -EAGAIN && n != -EINTR)
-		output_set_input(o, -1);
-}
-
-static void on_input_room(void *user, uint32_t events)
-{
-	struct output *o = user;
-
-	if (events & EPOLLERR)
-		output_set_input(o, -1);
-	else
-		input_write(o);
-	output_pump(o);
-}
-
-void output_set_input(struct output *o, int fd)
-{
-	watch_close(&o->agent->loop, &o->input_to);
-	if (fd >= 0 && watch_open(&o->agent->loop, &o->input_to, fd, 0, on_input_room, o) < 0)
-		say_error("no event slot for the main process' input");
-	if (o->input_to.fd < 0)
-		input_drop(o);
-}
-
 static int on_resume(struct output *o, const struct wire_frame *f)
 {
 	uint64_t offset;
@@ -253,7 +209,7 @@ static int on_resume(struct output *o, const struct wire_frame *f)
 	o->sent = o->frame.end = o->ring.first;
 	o->resumed = true;
 	/* The first word on the window: all the room there is. */
-	input_write(o);
+	output_input_write(o);
 	o->credit = (uint32_t)ring_room(&o->input);
 	link_proved(&o->link);
 	power_on_stored(&o->agent->power);
@@ -273,15 +229,6 @@ static int on_stored(struct output *o, const struct wire_frame *f)
 	return 0;
 }
 
-static int on_input(struct output *o, const struct wire_frame *f)
-{
-	if (f->len > ring_room(&o->input))
-		return -EPROTO;
-	ring_put(&o->input, f->payload, f->len);
-	input_write(o);
-	return 0;
-}
-
 static int on_frame(void *user, const struct wire_frame *f)
 {
 	struct output *o = user;
@@ -295,7 +242,7 @@ static int on_frame(void *user, const struct wire_frame *f)
 	else if (f->type == WIRE_OUT_STORED)
 		r = on_stored(o, f);
 	else if (f->type == WIRE_OUT_INPUT)
-		r = on_input(o, f);
+		r = output_on_input(o, f);
 	else if (f->type == WIRE_OUT_RESIZE)
 		r = wire_get_size(f, &rows, &cols);
 	else

@@ -72,4 +72,13 @@ bool output_stored(const struct output *o);
 /* A writer waits for room in the ring. */
 bool output_full(const struct output *o);
 
+/* ---- between output.c and output_input.c ---- */
+
+/* Everything that may have become possible: sending, reading the sources, passing input on. */
+void output_pump(struct output *o);
+/* Gives waiting input to the main process; without one it is dropped, and counted as taken. */
+void output_input_write(struct output *o);
+/* OUT_INPUT: 0, or -EPROTO when it is more than the credit allows. */
+int output_on_input(struct output *o, const struct wire_frame *f);
+
 #endif

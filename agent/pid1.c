@@ -8,11 +8,14 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/util.h"
+
+#define PRIORITY -10
 
 static const struct {
 	const char *type, *dir, *options;
@@ -110,4 +113,8 @@ void pid1_setup(_Bool *ret_debug)
 	/* Ctrl-Alt-Del (Firecracker's way to ask for power off) comes as SIGINT. */
 	reboot(RB_DISABLE_CAD);
 	loopback_up();
+	/* Whoever floods the processor or the output must not delay health, commands and the
+	 * draining of that output. */
+	if (setpriority(PRIO_PROCESS, 0, PRIORITY) < 0)
+		say_error("cannot raise the agent's priority: %s", strerror(errno));
 }

@@ -91,7 +91,7 @@ static void enter_term(struct power *p)
 	signal_all(p, SIGTERM);
 	/* An interactive shell ignores SIGTERM; a stopped process sees neither until it continues.
 	 */
-	main_kill(&p->agent->main, SIGHUP);
+	main_hangup(&p->agent->main);
 	signal_all(p, SIGCONT);
 	if (no_children())
 		power_enter(p, POWER_LAST);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -52,7 +53,8 @@ NO_SANITIZE static int child_main(void *arg)
 	s->failed = NULL;
 	if (setsid() < 0)
 		s->failed = "setsid";
-	else if (s->die_with_agent && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	else if (s->by_pid1 ? setpriority(PRIO_PROCESS, 0, 0) < 0
+			    : prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		s->failed = "prctl";
 	else if (child_fds(s))
 		s->failed = "dup2";

@@ -14,10 +14,10 @@
 struct spawn {
 	const char *path; /* of the program */
 	char *const *argv, *const *envp;
-	const char *cwd;         /* NULL: / */
-	int in, out, err;        /* > 2 each; the caller keeps them */
-	bool tty;                /* `in` becomes the controlling terminal */
-	bool die_with_agent;     /* for an agent that is no PID 1 */
+	const char *cwd;  /* NULL: / */
+	int in, out, err; /* > 2 each; the caller keeps them */
+	bool tty;         /* `in` becomes the controlling terminal */
+	bool by_pid1;     /* whose priority it must not inherit; else: it dies with the agent */
 	const struct user *user; /* NULL: as the agent */
 	/* result of a failure */
 	const char *failed; /* "execve", "chdir", ... */

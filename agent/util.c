@@ -9,15 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-static void say(const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void say(
+	const char *prefix, const char *fmt, va_list ap)
 {
-	static const char prefix[] = "vmdeck-agent: ";
 	char line[512];
-	size_t n = sizeof(prefix) - 1, room = sizeof(line) - n - 1;
-	int r;
+	size_t n = (size_t)snprintf(line, sizeof(line) / 2, "vmdeck-agent: %s", prefix);
+	size_t room = sizeof(line) - n - 1;
+	int r = vsnprintf(line + n, room, fmt, ap);
 
-	memcpy(line, prefix, n);
-	r = vsnprintf(line + n, room, fmt, ap);
 	if (r > 0)
 		n += min_of((size_t)r, room - 1);
 	line[n++] = '\n';
@@ -31,18 +30,20 @@ void say_error(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(fmt, ap);
+	say("", fmt, ap);
 	va_end(ap);
 }
 
 void say_step(const char *fmt, ...)
 {
+	char at[32];
 	va_list ap;
 
 	if (!agent_debug)
 		return;
+	snprintf(at, sizeof(at), "%.3f s: ", (double)boot_ns() / 1e9);
 	va_start(ap, fmt);
-	say(fmt, ap);
+	say(at, fmt, ap);
 	va_end(ap);
 }
 

@@ -14,7 +14,8 @@
 /* Boot steps are printed too (kernel option vmdeck.debug, or --debug). Written by main.c only. */
 extern bool agent_debug;
 
-/* One line on stderr (PID 1: the console). Errors always, steps when agent_debug is set. */
+/* One line on stderr (PID 1: the console). Errors always; steps when agent_debug is set, with the
+ * time since boot. */
 void say_error(const char *fmt, ...) printf_like(1, 2);
 void say_step(const char *fmt, ...) printf_like(1, 2);
 

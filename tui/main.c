@@ -1,5 +1,6 @@
 /* vmdeck: the console, and the commands that do the same from a shell. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -35,11 +36,23 @@ static int finish_output(int code)
 	return code ? code : EXIT_FAILED;
 }
 
+/* A standard descriptor that is closed would be given to the next socket: output would go there. */
+static void fill_standard_fds(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct cli c;
 	int code;
 
+	fill_standard_fds();
 	signal(SIGPIPE, SIG_IGN);
 	cli_init(&c);
 	code = cli_run(&c, argc - 1, argv + 1);

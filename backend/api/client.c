@@ -333,6 +333,7 @@ void api_close(struct api_client *c)
 	c->state = CLIENT_LOST;
 	c->closed = true;
 	client_end_waits(c);
+	stream_orphan(c);
 	if (!c->depth)
 		client_free(c);
 }

@@ -26,7 +26,8 @@ struct api_opts {
 int api_open(
 	struct api_client **ret, struct ev_loop *loop, const struct api_opts *opts, struct err *e);
 /* NULL is fine, and so is a call from inside one of the client's callbacks. Pending calls are not
- * answered any more. The client's streams must be closed before. */
+ * answered any more. Streams are ends of their own and go on, but cannot tell the daemon's end from
+ * theirs any more: they end as lost. */
 void api_close(struct api_client *c);
 
 /* Result of hello: version, pid, home, ... (belongs to the client; NULL when any_version let a

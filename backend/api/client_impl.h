@@ -38,6 +38,7 @@ struct api_client {
 	struct pending *first, **last; /* calls in the order they were made */
 	int64_t next_id;
 	struct wait *waits; /* api_call_wait on the stack, innermost first */
+	struct api_stream *streams;
 	struct json_object *hello;
 	uint64_t seq; /* newest event seen */
 	bool has_seq;
@@ -71,6 +72,8 @@ struct api_client *client_new(struct ev_loop *loop, const struct paths *p);
 void client_live(struct api_client *c);
 /* The client is being closed: every api_call_wait on the stack ends with -ECANCELED. */
 void client_end_waits(struct api_client *c);
+/* The client is being closed: its streams go on without it. */
+void stream_orphan(struct api_client *c);
 /* Drops the calls that were made with this user pointer: their replies are not called any more. */
 void client_forget(struct api_client *c, const void *user);
 

@@ -30,6 +30,12 @@ static void stream_disconnect(struct api_stream *s)
 
 static void stream_free(struct api_stream *s)
 {
+	for (struct api_stream **at = s->client ? &s->client->streams : NULL; at && *at;
+		at = &(*at)->next)
+		if (*at == s) {
+			*at = s->next;
+			break;
+		}
 	buf_fini(&s->line);
 	buf_fini(&s->out);
 	free(s);
@@ -158,12 +164,28 @@ static void check_end(struct api_stream *s)
 
 	jsonx_add_int(params, "protocol", PROTO_VERSION);
 	stream_disconnect(s);
+	if (!s->client) {
+		json_object_put(params);
+		stream_lost(s, false);
+		return;
+	}
 	if (api_call(s->client, "hello", params, on_checked, s, NULL) < 0) {
 		stream_lost(s, false);
 		return;
 	}
 	s->state = STREAM_CHECKING;
 	stream_arm(s, CHECK_TIMEOUT);
+}
+
+void stream_orphan(struct api_client *c)
+{
+	for (struct api_stream *s = c->streams; s; s = s->next) {
+		s->client = NULL;
+		/* The answer that it waits for will not come. */
+		if (s->state == STREAM_CHECKING)
+			stream_arm(s, 0);
+	}
+	c->streams = NULL;
 }
 
 static void got_eof(struct api_stream *s)
@@ -236,6 +258,11 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	stream_enter(s);
+	if (!s->client) {
+		stream_lost(s, false);
+		stream_leave(s);
+		return;
+	}
 	if (s->state == STREAM_CHECKING)
 		client_forget(s->client, s);
 	err_set(&e, ETIMEDOUT, "vmdeckd has not answered within %g s",
@@ -268,6 +295,8 @@ static struct api_stream *stream_new(
 	s->state = STREAM_CALLING;
 	s->kind = kind;
 	s->client = c;
+	s->next = c->streams;
+	c->streams = s;
 	s->loop = c->loop;
 	s->h = h;
 	s->user = user;
@@ -315,7 +344,7 @@ void api_stream_close(struct api_stream *s)
 {
 	if (!s || s->closed)
 		return;
-	if (s->state == STREAM_CHECKING)
+	if (s->state == STREAM_CHECKING && s->client)
 		client_forget(s->client, s);
 	stream_disconnect(s);
 	s->state = STREAM_ENDED;

@@ -15,7 +15,8 @@ enum stream_kind { STREAM_EXEC, STREAM_ATTACH, STREAM_LOGS };
 struct api_stream {
 	enum stream_state state;
 	enum stream_kind kind;
-	struct api_client *client;
+	struct api_client *client; /* NULL once it was closed */
+	struct api_stream *next;   /* of the client's */
 	struct ev_loop *loop;
 	const struct api_stream_handler *h;
 	void *user;

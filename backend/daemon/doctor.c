@@ -1,185 +1,185 @@
 #include "backend/daemon/doctor.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
+#include <stdarg.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 
-#include "backend/base/file.h"
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
+#include "backend/daemon/doctor_list.h"
 #include "backend/image/image.h"
 #include "backend/vmm/vmm.h"
 
-#define HOME_ROOM     (512ull << 20) /* an image and a few VMs' RAM files */
-#define MEMORY_ROOM   (512ull << 20)
-#define FDS_A_VM      16
-#define FDS_WANTED    4096
-#define MEMINFO_BYTES 16384
-
-enum status { FOUND, MISSING, WARN };
 static const char *const status_names[] = {
-	[FOUND] = "found", [MISSING] = "missing", [WARN] = "warn"};
+	[DOCTOR_FOUND] = "found", [DOCTOR_MISSING] = "missing", [DOCTOR_WARN] = "warn"};
+_Static_assert(countof(status_names) == DOCTOR__COUNT, "one name a status");
 
-static void add(struct json_object *list, const char *name, enum status status, const char *detail,
-	const char *fix)
+void doctor_add(struct doctor *d, const char *name, enum doctor_status status, const char *fix,
+	const char *fmt, ...)
 {
 	struct json_object *o = json_object_new_object();
+	char text[1024], safe[1024];
+	va_list ap;
 
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
 	jsonx_add_str(o, "name", name);
 	jsonx_add_str(o, "status", status_names[status]);
-	jsonx_add_str(o, "detail", detail);
-	jsonx_add_str(o, "fix", fix);
-	json_object_array_add(list, o);
+	jsonx_add_str(o, "detail", str_safe(safe, sizeof(safe), text));
+	jsonx_add_str(o, "fix", fix ? fix : "");
+	json_object_array_add(d->list, o);
 }
 
-static void check_drivers(struct json_object *list)
-{
-	for (size_t i = 0; vmm_drivers[i]; i++) {
-		struct vmm_detect det = {0};
-		char text[700], name[64];
+/* ---- programs ------------------------------------------------------------------------------- */
 
-		vmm_drivers[i]->detect(&det);
-		snprintf(name, sizeof(name), "vmm %s", vmm_drivers[i]->name);
-		snprintf(text, sizeof(text), "%s %s%s%s%s%s", det.program, det.version,
-			det.accel[0] ? " accel " : "", det.accel, det.why[0] ? ": " : "", det.why);
-		/* One driver that works is enough: the others are remarks. */
-		if (det.found)
-			add(list, name, FOUND, text, "");
-		else if (vmm_drivers[i] == &vmm_qemu)
-			add(list, name, MISSING, text, "apt install qemu-system-x86");
-		else
-			add(list, name, WARN, text, "");
-	}
+static void check_qemu(struct doctor *d)
+{
+	struct vmm_detect det;
+
+	vmm_qemu.detect(&det);
+	if (det.found)
+		doctor_add(d, "qemu", DOCTOR_FOUND, NULL, "%s %s, accelerator %s", det.program,
+			det.version, det.accel);
+	else
+		doctor_add(d, "qemu", DOCTOR_MISSING,
+			det.program[0] ? NULL : "apt install qemu-system-x86", "%s", det.why);
 }
 
-static void check_helpers(struct json_object *list)
+static void check_firecracker(struct doctor *d)
 {
-	static const char *const helpers[] = {"vmdeck-agent", "vmdeck-vsock.so"};
+	struct vmm_detect det;
+
+	vmm_firecracker.detect(&det);
+	doctor_add(d, "firecracker", det.found ? DOCTOR_FOUND : DOCTOR_WARN, NULL, "%s%s%s",
+		det.program, det.program[0] ? ": " : "", det.why);
+}
+
+static void check_helpers(struct doctor *d)
+{
+	static const char *const helpers[] = {"vmdeck-vsock.so", "vmdeck-agent"};
 	char path[600];
 	struct err e = {0};
 
 	for (size_t i = 0; i < countof(helpers); i++) {
 		if (path_helper(helpers[i], path, sizeof(path), &e) < 0)
-			add(list, helpers[i], MISSING, e.msg, "install vmdeck again");
+			doctor_add(d, helpers[i], DOCTOR_MISSING,
+				"install vmdeck again or set VMDECK_LIBEXEC", "%s", e.msg);
 		else
-			add(list, helpers[i], FOUND, path, "");
+			doctor_add(d, helpers[i], DOCTOR_FOUND, NULL, "%s", path);
 	}
 }
 
-static void check_builders(struct json_object *list)
+/* A program for shared libraries names its loader right behind its headers. */
+static bool wants_libraries(const char *path)
 {
-	static const struct {
-		const char *program, *package, *why;
-	} tools[] = {
-		{"busybox", "busybox-static", "goes into image mini"},
-		{"apt-get", "apt", "fetches the kernel package"},
-		{"dpkg-deb", "dpkg", "unpacks the kernel package"},
-	};
-	char path[600], fix[80];
+	autofile FILE *f = fopen(path, "re");
+	char head[4096];
+	size_t n = f ? fread(head, 1, sizeof(head), f) : 0;
 
-	for (size_t i = 0; i < countof(tools); i++) {
-		snprintf(fix, sizeof(fix), "apt install %s", tools[i].package);
-		if (path_program(tools[i].program, path, sizeof(path), NULL) < 0)
-			add(list, tools[i].program, WARN, tools[i].why, fix);
-		else
-			add(list, tools[i].program, FOUND, path, "");
-	}
+	return memmem(head, n, "/ld-linux", 9) != NULL;
 }
 
-static void check_image(struct json_object *list, const struct paths *p)
+static void check_busybox(struct doctor *d)
 {
-	char why[256] = "", text[400], size[32];
+	static const char fix[] = "apt install busybox-static";
+	char path[600];
+	struct err e = {0};
+
+	if (path_program("busybox", path, sizeof(path), &e) < 0)
+		doctor_add(d, "busybox", DOCTOR_WARN, fix, "%s: image mini cannot be built", e.msg);
+	else if (wants_libraries(path))
+		doctor_add(d, "busybox", DOCTOR_WARN, fix,
+			"%s needs shared libraries: image mini cannot be built", path);
+	else
+		doctor_add(d, "busybox", DOCTOR_FOUND, NULL, "%s, static", path);
+}
+
+static void check_package_tools(struct doctor *d)
+{
+	static const char *const tools[] = {"apt-get", "dpkg-deb"};
+	char path[600];
+	struct err e = {0};
+
+	for (size_t i = 0; i < countof(tools); i++)
+		if (path_program(tools[i], path, sizeof(path), &e) < 0) {
+			doctor_add(d, "apt", DOCTOR_WARN,
+				"use a Debian host or set VMDECK_KERNEL_DEB to a kernel package",
+				"%s: the guests' kernel cannot be fetched", e.msg);
+			return;
+		}
+	doctor_add(d, "apt", DOCTOR_FOUND, NULL, "fetches the guests' kernel");
+}
+
+/* ---- kernels and images --------------------------------------------------------------------- */
+
+static bool is_kernel(const char *dir, const char *name)
+{
+	autofree char *path = xasprintf("%s/%s/manifest.json", dir, name);
+
+	return name[0] != '.' && access(path, R_OK) == 0;
+}
+
+static void check_kernel(struct doctor *d)
+{
+	autofree char *dir = xasprintf("%s/kernels", d->paths->home);
+	char names[512] = "";
+	size_t at = 0;
+	DIR *dp = opendir(dir);
+	struct dirent *de;
+
+	while (dp && (de = readdir(dp)))
+		if (is_kernel(dir, de->d_name) && at + strlen(de->d_name) + 3 < sizeof(names))
+			at += (size_t)snprintf(
+				names + at, sizeof(names) - at, "%s%s", at ? ", " : "", de->d_name);
+	if (dp)
+		closedir(dp);
+	if (at)
+		doctor_add(d, "kernel", DOCTOR_FOUND, NULL, "%s", names);
+	else
+		doctor_add(d, "kernel", DOCTOR_WARN, "vmdeck image build mini",
+			"none unpacked yet: fetched with the first image");
+}
+
+static void check_image(struct doctor *d)
+{
+	static const char fix[] = "vmdeck image build mini";
+	char why[256] = "", size[32];
 	struct image im;
 	struct err e = {0};
 
-	if (image_load(p, "mini", &im, &e) < 0) {
-		add(list, "image mini", MISSING, e.msg, "vmdeck image build mini");
-		return;
-	}
-	str_bytes(size, sizeof(size), im.bytes);
-	snprintf(text, sizeof(text), "kernel %s, %s", im.kernel_version, size);
-	if (image_is_stale(&im, why, sizeof(why)))
-		add(list, "image mini", WARN, why, "vmdeck image build mini");
+	if (image_load(d->paths, "mini", &im, &e) < 0)
+		doctor_add(d, "image mini", DOCTOR_MISSING, fix, "%s", e.msg);
+	else if (image_is_stale(&im, why, sizeof(why)))
+		doctor_add(d, "image mini", DOCTOR_WARN, fix, "stale: %s", why);
 	else
-		add(list, "image mini", FOUND, text, "");
+		doctor_add(d, "image mini", DOCTOR_FOUND, NULL, "kernel %s, %s", im.kernel_version,
+			str_bytes(size, sizeof(size), im.bytes));
 }
 
-static void check_home(struct json_object *list, const struct paths *p)
-{
-	char text[700], size[32];
-	uint64_t room = 0;
-	struct err e = {0};
-
-	if (paths_make(p, &e) < 0 || access(p->home, W_OK) < 0) {
-		add(list, "home", MISSING, e.code ? e.msg : p->home,
-			"make it writable or set VMDECK_HOME");
-		return;
-	}
-	if (fs_free_bytes(p->home, &room, &e) < 0)
-		snprintf(text, sizeof(text), "%s", e.msg);
-	else
-		snprintf(text, sizeof(text), "%s, %s free", p->home,
-			str_bytes(size, sizeof(size), room));
-	add(list, "home", room < HOME_ROOM ? WARN : FOUND, text,
-		room < HOME_ROOM ? "free some space or set VMDECK_HOME" : "");
-	snprintf(text, sizeof(text), "%s (%zu of %d bytes of a socket path)", p->runtime,
-		strlen(p->runtime), SOCKET_PATH_MAX);
-	add(list, "runtime folder", FOUND, text, "");
-}
-
-static void check_device(struct json_object *list, const char *path, const char *remark)
-{
-	char text[200];
-	autofd int fd = open(path, O_RDWR | O_CLOEXEC);
-
-	snprintf(text, sizeof(text), "%s: %s", fd >= 0 ? "can be opened" : strerror(errno), remark);
-	add(list, path, fd >= 0 ? FOUND : WARN, text, "");
-}
-
-static void check_memory(struct json_object *list)
-{
-	autofree char *text = NULL;
-	char size[32], detail[64];
-	unsigned long long kib = 0;
-	char *at;
-	bool low;
-
-	if (file_read("/proc/meminfo", MEMINFO_BYTES, &text, NULL, NULL) < 0 ||
-		!(at = strstr(text, "MemAvailable:")) ||
-		sscanf(at, "MemAvailable: %llu", &kib) != 1) {
-		add(list, "memory", WARN, "/proc/meminfo cannot be read", "");
-		return;
-	}
-	low = kib * 1024 < MEMORY_ROOM;
-	snprintf(detail, sizeof(detail), "%s available", str_bytes(size, sizeof(size), kib * 1024));
-	add(list, "memory", low ? WARN : FOUND, detail, low ? "stop some programs or VMs" : "");
-}
-
-static void check_limits(struct json_object *list)
-{
-	struct rlimit r = {0};
-	char text[100];
-	bool low;
-
-	getrlimit(RLIMIT_NOFILE, &r);
-	low = r.rlim_max < FDS_WANTED;
-	snprintf(text, sizeof(text), "%llu open files allowed, about %d a VM",
-		(unsigned long long)r.rlim_max, FDS_A_VM);
-	add(list, "fd limit", low ? WARN : FOUND, text, low ? "raise it: ulimit -Hn 65536" : "");
-}
+static void (*const checks[])(struct doctor *d) = {
+	check_qemu,
+	check_helpers,
+	check_image,
+	check_kernel,
+	check_busybox,
+	check_package_tools,
+	doctor_home,
+	doctor_runtime,
+	doctor_memory,
+	doctor_fds,
+	doctor_pids,
+	check_firecracker,
+	doctor_devices,
+};
 
 struct json_object *doctor_run(const struct paths *p)
 {
-	struct json_object *list = json_object_new_array();
+	struct doctor d = {json_object_new_array(), p};
 
-	check_drivers(list);
-	check_helpers(list);
-	check_builders(list);
-	check_image(list, p);
-	check_home(list, p);
-	check_device(list, "/dev/kvm", "not used by this version, VMs run under emulation");
-	check_memory(list);
-	check_limits(list);
-	return list;
+	for (size_t i = 0; i < countof(checks); i++)
+		checks[i](&d);
+	return d.list;
 }

@@ -53,8 +53,7 @@ static void lost(struct guest *g, const char *why)
 		g->cb.on_lost(g, why);
 }
 
-/* ---- HELLO ------------------------------------------------------------------------------------
- */
+/* ---- HELLO ---- */
 
 static int set_strv(struct wire_str *out, uint16_t *ret_n, uint16_t max, const char *const *v)
 {
@@ -183,8 +182,7 @@ static int on_ack_frame(struct guest *g, const struct wire_frame *f, struct err 
 	return 0;
 }
 
-/* ---- serving ----------------------------------------------------------------------------------
- */
+/* ---- serving ---- */
 
 static int on_pong_frame(struct guest *g, const struct wire_frame *f, struct err *e)
 {
@@ -349,8 +347,7 @@ void control_close(struct guest *g)
 	lost(g, "");
 }
 
-/* ---- asked for by the owner -------------------------------------------------------------------
- */
+/* ---- asked for by the owner ---- */
 
 static int not_connected(struct err *e)
 {

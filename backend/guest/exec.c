@@ -5,9 +5,9 @@
  *	  +--EOF, 3 s---+   deadline, REFUSED ---+--------------+
  *
  * REQ rides in the same write as the CONNECT line, so the handshake costs two round trips:
- *(CONNECT, REQ) -> (OK, ACK), GO -> STARTED. Up to ACK everything may be done again on a new
- *connection, since nothing runs before GO. From GO on nothing is ever sent twice: a lost connection
- *is the end.
+ * CONNECT and REQ for OK and ACK, then GO for STARTED. Up to ACK everything may be done again on
+ * a new connection, since nothing runs before GO. From GO on nothing is ever sent twice: a lost
+ * connection is the end.
  *
  * The client's frames are not read before GO; its hangup is noticed (framed_ops.hangup_ends). */
 #include "backend/guest/exec_impl.h"
@@ -22,7 +22,6 @@
 
 void exec_enter(struct exec_relay *x)
 {
-	assert(x->busy >= 0);
 	x->busy++;
 }
 
@@ -54,7 +53,7 @@ void exec_log(struct exec_relay *x, const char *name, const char *more)
 static void log_why(struct exec_relay *x, const char *name, const char *why)
 {
 	autojson struct json_object *s = NULL;
-	char safe[200], more[420];
+	char safe[160], more[420]; /* JSON escapes can double it */
 
 	s = json_object_new_string(str_safe(safe, sizeof(safe), why));
 	snprintf(more, sizeof(more), ",\"requests\":%d,\"why\":%s", x->requests, jsonx_line(s));
@@ -74,10 +73,9 @@ void exec_done(struct exec_relay *x)
 		return;
 	stop_guest(x);
 	socket_finish(framed_release(&x->client));
-	exec_enter(x);
+	assert(x->busy > 0); /* who called it still uses x */
 	x->state = EXEC_DONE;
 	x->cb.on_done(x, x->result, &x->err, x->how, x->value, &x->t);
-	exec_leave(x);
 }
 
 void exec_end(struct exec_relay *x, int r, const struct err *e)
@@ -114,8 +112,7 @@ static void fail(struct exec_relay *x, int code, const char *why)
 	exec_end(x, -code, &e);
 }
 
-/* ---- handshake --------------------------------------------------------------------------------
- */
+/* ---- handshake ---- */
 
 static double remaining(const struct exec_relay *x)
 {
@@ -222,7 +219,7 @@ void exec_refused(struct exec_relay *x, const struct wire_frame *f)
 	struct wire_str why;
 	struct err e = {0};
 	uint8_t code;
-	char text[256];
+	char text[256], safe[300];
 
 	if (wire_get_refused(f, &code, &why) < 0) {
 		fail(x, EPROTO, "the agent sent a malformed REFUSED");
@@ -232,12 +229,11 @@ void exec_refused(struct exec_relay *x, const struct wire_frame *f)
 	snprintf(text, sizeof(text), "%.*s", (int)min_of(why.len, sizeof(text) - 1), why.s);
 	x->how = WIRE_NOT_STARTED;
 	x->value = code;
-	err_set(&e, EREMOTEIO, "%s", text);
+	err_set(&e, EREMOTEIO, "%s", str_safe(safe, sizeof(safe), text));
 	exec_end(x, -EREMOTEIO, &e);
 }
 
-/* ---- begin and end ----------------------------------------------------------------------------
- */
+/* ---- begin and end ---- */
 
 /* Before there is a relay: says it to the client and closes. */
 static void refuse_client(int fd, const struct err *e)

@@ -34,8 +34,7 @@ static void pass_on(struct framed *to, struct framed *from)
 		framed_unhold(from);
 }
 
-/* ---- guest to client --------------------------------------------------------------------------
- */
+/* ---- guest to client ---- */
 
 static struct exec_relay *of_guest(struct framed *c)
 {
@@ -162,8 +161,7 @@ const struct framed_ops exec_guest_ops = {
 	.leave = guest_leave_,
 };
 
-/* ---- client to guest --------------------------------------------------------------------------
- */
+/* ---- client to guest ---- */
 
 static struct exec_relay *of_client(struct framed *c)
 {

@@ -90,7 +90,7 @@ struct guest {
 
 void guest_enter(struct guest *g);
 void guest_leave(struct guest *g);
-/* The frame for the event log; fields: JSON object text. */
+/* An event; fields: JSON object text. */
 void guest_log(struct guest *g, const char *name, const char *fields);
 /* The same for events a guest can cause as often as it likes; some are dropped and counted. */
 void guest_log_limited(struct guest *g, const char *name, const char *fields);
@@ -109,8 +109,8 @@ void input_init(struct guest *g);
 void input_fini(struct guest *g);
 /* The guest takes n further bytes. */
 void input_credit(struct guest *g, uint32_t n);
-/* A new connection: no credit yet. drop: it is another agent; what was typed for the old one goes.
- */
+/* A new connection: no credit yet. drop: it is another agent, and what was typed for the old one
+ * is not for it. */
 void input_reset(struct guest *g, bool drop);
 /* Sends what credit and the connection allow, then wakes those who wait for room. */
 void input_pump(struct guest *g);

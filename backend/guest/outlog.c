@@ -6,10 +6,10 @@
  *
  *	ours = start + (guest's - first)	guest_next = first + (end - start)
  *
- * and the pair is kept in output.json with the stream id, written (by rename) before the first byte
- * of the stream is. A guest that comes back with the same id is asked to go on at guest_next: what
- *we have is not sent again, what we lack is still in its ring. A new id, or a guest that has gone
- *back behind guest_next, begins a new pair at our end.
+ * and the pair is kept in output.json with the stream id, written (by rename) before the first
+ * byte of the stream is. A guest that comes back with the same id is asked to go on at guest_next:
+ * what we have is not sent again, what we lack is still in its ring. A new id, or a guest that has
+ * gone back behind guest_next, begins a new pair at our end.
  *
  * A gap (the guest's ring began behind guest_next) is a jump in our numbers too: the next segment
  * file is named by its first byte's number, so the hole between two files is the record of the gap

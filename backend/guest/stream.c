@@ -32,8 +32,7 @@ struct stream_feed {
 	uint8_t *chunk;    /* DATA_HEADER + WIRE_CHUNK */
 };
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 static void feed_enter(struct stream_feed *s)
 {
@@ -64,8 +63,7 @@ static void end(struct stream_feed *s, int r, const struct err *e)
 	s->cb.on_end(s, r, e ? e : &none);
 }
 
-/* ---- source -----------------------------------------------------------------------------------
- */
+/* ---- source ---- */
 
 static int source_end(struct stream_feed *s, uint64_t *ret, struct err *e)
 {
@@ -98,8 +96,7 @@ static ssize_t source_read(struct stream_feed *s, void *out, size_t n, struct er
 	return r < 0 ? err_errno(e, "cannot read the file that is followed") : r;
 }
 
-/* ---- output -----------------------------------------------------------------------------------
- */
+/* ---- output ---- */
 
 /* Sends the next frame. 1: sent; 0: nothing more now. */
 static int send_chunk(struct stream_feed *s, struct err *e)
@@ -207,8 +204,7 @@ static void on_changed(struct ev_loop *loop, ev_io *w, int revents)
 	feed_leave(s);
 }
 
-/* ---- input ------------------------------------------------------------------------------------
- */
+/* ---- input ---- */
 
 static struct stream_feed *of(struct framed *c)
 {
@@ -287,8 +283,7 @@ void stream_feed_input_room(struct stream_feed *s)
 		framed_unhold(&s->conn);
 }
 
-/* ---- begin and end ----------------------------------------------------------------------------
- */
+/* ---- begin and end ---- */
 
 static int open_file(struct stream_feed *s, const char *path, bool follow, struct err *e)
 {

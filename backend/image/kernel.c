@@ -226,7 +226,7 @@ static int put_all(struct job *j, const char *tmp, const struct package *p,
 	if (!r)
 		r = put_modules(j, tmp, &ex->modules, m, e);
 	if (!r)
-		r = publish_file(tmp, "config", ex->config.data, ex->config.len, false, e);
+		r = publish_file(tmp, "config", ex->config.data, ex->config.len, true, e);
 	if (r < 0)
 		return r;
 	line = jsonx_line(m);

@@ -67,7 +67,7 @@ static int find_file(struct job *j, const char *path, struct package *p, struct 
 	r = hash_file(path, p->sha256, e);
 	if (!r)
 		r = run_capture(j, argv, CONTROL_MAX, &control, e);
-	if (r < 0)
+	if (r != 0)
 		return err_wrap(e, r, PACKAGE_ENV);
 	if (package_field(control, "Package", name, sizeof(name)) < 0 ||
 		package_field(control, "Version", p->version, sizeof(p->version)) < 0)

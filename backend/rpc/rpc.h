@@ -36,26 +36,30 @@ struct rpc_config {
 /* Listens. A socket file nobody answers on is replaced; one where a daemon answers: -EADDRINUSE. */
 int rpc_open(struct rpc_server **ret, struct ev_loop *loop, const struct rpc_config *config,
 	struct err *e);
-/* Closes all connections, unlinks the socket. Unanswered calls stay valid until answered. */
+/* Closes all connections, unlinks the socket (unless it was given). Unanswered calls stay valid
+ * until answered; their on_gone is called here. NULL is fine, and so is a call from a handler. */
 void rpc_close(struct rpc_server *s);
 
-/* Sends an event to every subscriber. One that is RPC_QUEUE_MAX behind misses events (the hole in
- * seq shows it) rather than growing; it gets newer ones again once it has read. */
+/* Sends an event to every subscriber; s may be NULL. One that is RPC_QUEUE_MAX behind misses events
+ * (the hole in seq shows it) rather than growing; it gets newer ones again once it has read half of
+ * its queue. */
 void rpc_publish(struct rpc_server *s, const struct event *ev);
 
 void *rpc_user(const struct rpc_call *call); /* config.user */
 enum proto_id rpc_method(const struct rpc_call *call);
 uid_t rpc_uid(const struct rpc_call *call);
-/* Answers and frees the call. result: taken. A connection that has gone meanwhile: dropped. */
+/* Answers and frees the call. result: taken (NULL: null). A connection that has gone meanwhile:
+ * dropped. An answer over RPC_QUEUE_MAX becomes the error -E2BIG. */
 void rpc_reply(struct rpc_call *call, struct json_object *result);
 void rpc_fail(struct rpc_call *call, const struct err *e);
-/* Whether the caller is still connected; on_gone (may be NULL) is called once when it leaves before
- * the answer. */
+/* Whether the caller is still connected; on_gone (may be NULL) is called once, from the loop, when
+ * it leaves before the answer. The call must be answered all the same, there or later. */
 bool rpc_alive(const struct rpc_call *call);
 void rpc_on_gone(struct rpc_call *call, void (*fn)(struct rpc_call *call, void *user), void *user);
 /* For methods of kind upgrade: sends the result line, takes the connection off the server and hands
  * its fd (non-blocking, owned by the caller from now on). -EPIPE when it has gone; -EPROTO when the
- * peer sent bytes before the answer (then it was told). The call is freed either way. */
+ * peer sent bytes before the answer, -EBUSY when its socket has no room for the whole line (it was
+ * told, and its connection is closed). result is taken and the call freed either way. */
 int rpc_upgrade(struct rpc_call *call, struct json_object *result, int *ret_fd, struct err *e);
 
 #endif

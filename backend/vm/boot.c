@@ -1,5 +1,6 @@
 /* Boot as a flow: reserve, spawn, hello. A boot that fails leaves nothing but its events. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "backend/base/file.h"
@@ -18,12 +19,20 @@ static struct vm *flow_vm(struct flow *f)
 
 /* ---- reserve: the folders, the listeners that the guest will dial --------------------------- */
 
+/* There from the start, so that it can be followed before the VMM opens it. */
+static int make_serial_log(struct vm *vm, struct err *e)
+{
+	autofd int fd = open(vm->serial_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	return fd < 0 ? err_errno(e, "cannot create '%s'", vm->serial_path) : 0;
+}
+
 static enum flow_verdict reserve_enter(struct flow *f)
 {
 	struct vm *vm = flow_vm(f);
 
 	if (dir_make(vm->dir, 0700, &f->err) < 0 || dir_make(vm->run_dir, 0700, &f->err) < 0 ||
-		vm_open_session(vm, &f->err) < 0)
+		make_serial_log(vm, &f->err) < 0 || vm_open_session(vm, &f->err) < 0)
 		return FLOW_FAIL;
 	vm_save(vm);
 	return FLOW_NEXT;

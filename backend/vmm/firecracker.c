@@ -9,7 +9,7 @@
 #include "backend/vmm/vmm.h"
 
 #define VERSION_MIN 1013001 /* 1.13.1 */
-#define NOT_BUILT   "the firecracker driver is not built into this version yet; use --vmm qemu"
+#define NOT_BUILT   "its driver is not built into this version yet: use --vmm qemu"
 
 /* Answer of the last --version: a cache of what is on this host, the same for every caller, so it
  * is the program's and not an object's. Main thread only. */
@@ -66,7 +66,7 @@ static int not_built(struct vmm *v, vmm_done *done, struct err *e)
 {
 	(void)v;
 	(void)done;
-	return err_set(e, EOPNOTSUPP, NOT_BUILT);
+	return err_set(e, EOPNOTSUPP, "firecracker: " NOT_BUILT);
 }
 
 static void no_process(struct vmm *v)

@@ -35,7 +35,6 @@ void qemu_make_paths(struct qemu *q)
 	q->pid_path = xasprintf("%s/vmm.pid", c->dir);
 	q->serial_path = xasprintf("%s/serial.log", c->dir);
 	q->log_path = xasprintf("%s/vmm.log", c->dir);
-	q->ram_path = xasprintf("%s/ram", c->dir);
 }
 
 /* ---- one operation at a time ---------------------------------------------------------------- */
@@ -228,7 +227,6 @@ static void destroy(struct vmm *v)
 	free(q->pid_path);
 	free(q->serial_path);
 	free(q->log_path);
-	free(q->ram_path);
 	free(q);
 }
 

@@ -4,18 +4,20 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/mman.h>
 
 #include "backend/base/file.h"
 #include "backend/base/jsonx.h"
 #include "backend/base/path.h"
 #include "backend/base/str.h"
+#include "backend/vmm/host_mem.h"
 #include "backend/vmm/qemu.h"
 #include "backend/vmm/qemu_cmd.h"
 
-/* Guest RAM is a sparse file: a boot touches some 120 MiB of it whatever its size, and a full disk
- * later kills the guest without a word. So what it may soon need must be there at start. */
-#define RAM_FREE_MIB 256u
+/* What a boot needs of this host: the guest touches some 120 MiB of its memory whatever its size,
+ * QEMU 60 MiB of its own; the logs want a little disk. */
+#define BOOT_RAM_MIB 128u
+#define QEMU_MEM_MIB 64u
 #define LOG_FREE_MIB 16u
 #define KILL_WAIT_MS 5000 /* normal: 5 */
 
@@ -28,16 +30,31 @@ static int check_file(const char *what, const char *path, struct err *e)
 
 static int check_space(const struct vmm_config *c, struct err *e)
 {
-	uint64_t need = (uint64_t)(min_of(c->mem_mib, RAM_FREE_MIB) + LOG_FREE_MIB) << 20, have;
+	uint64_t need = (uint64_t)LOG_FREE_MIB << 20, have;
 	char need_text[32], have_text[32];
 	int r = fs_free_bytes(c->dir, &have, e);
 
 	if (r < 0 || have >= need)
 		return r;
 	return err_set(e, ENOSPC,
-		"not enough disk space for the guest's memory: %s are free in '%s', %s are needed; "
-		"remove VMs or images, or give the guest less memory",
+		"no space left for a VM's logs: %s are free in '%s', %s are needed; remove VMs or "
+		"images",
 		str_bytes(have_text, sizeof(have_text), have), c->dir,
+		str_bytes(need_text, sizeof(need_text), need));
+}
+
+static int check_memory(const struct vmm_config *c, struct err *e)
+{
+	uint64_t need = (uint64_t)(min_of(c->mem_mib, BOOT_RAM_MIB) + QEMU_MEM_MIB) << 20, have;
+	char need_text[32], have_text[32];
+	int r = host_mem_available(&have, e);
+
+	if (r < 0 || have >= need)
+		return r;
+	return err_set(e, ENOMEM,
+		"not enough memory for a VM: %s are available, a boot needs %s; stop other VMs "
+		"first",
+		str_bytes(have_text, sizeof(have_text), have),
 		str_bytes(need_text, sizeof(need_text), need));
 }
 
@@ -47,7 +64,9 @@ static int check_config(const struct vmm_config *c, struct err *e)
 
 	if (r == 0 && c->initrd)
 		r = check_file("initrd", c->initrd, e);
-	return r < 0 ? r : check_space(c, e);
+	if (r == 0)
+		r = check_space(c, e);
+	return r < 0 ? r : check_memory(c, e);
 }
 
 static int open_log(struct qemu *q, int *ret_fd, struct err *e)
@@ -57,6 +76,20 @@ static int open_log(struct qemu *q, int *ret_fd, struct err *e)
 	if (fd < 0)
 		return err_errno(e, "cannot open '%s'", q->log_path);
 	q->log_from = lseek(fd, 0, SEEK_END);
+	*ret_fd = fd;
+	return 0;
+}
+
+/* Guest RAM is a file in memory: one on disk costs 350 ms of a boot (a journal entry for each page
+ * first touched), writes guest memory to disk all the time, and ends the guest when the disk is
+ * full. This one goes with the process; a snapshot copies it from /proc/PID/fd/QEMU_RAM_FD. */
+static int open_ram(const struct qemu *q, int *ret_fd, struct err *e)
+{
+	autofree char *name = xasprintf("vmdeck-ram-%s", q->base.config->id);
+	int fd = memfd_create(name, MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, "cannot make the guest's memory");
 	*ret_fd = fd;
 	return 0;
 }
@@ -76,7 +109,7 @@ static void log_spawn(struct qemu *q, const struct qemu_cmd *cmd, uint64_t begin
 
 static int spawn(struct qemu *q, const struct qemu_cmd *cmd, struct err *e)
 {
-	autofd int listen_fd = -1, log_fd = -1, null_fd = -1;
+	autofd int listen_fd = -1, log_fd = -1, ram_fd = -1, null_fd = -1;
 	uint64_t begin = mono_ns();
 	struct proc_spec spec = {.argv = (const char *const *)cmd->argv,
 		.env = (const char *const *)cmd->env,
@@ -89,6 +122,8 @@ static int spawn(struct qemu *q, const struct qemu_cmd *cmd, struct err *e)
 		r = qemu_connect(q, e);
 	if (r == 0)
 		r = open_log(q, &log_fd, e);
+	if (r == 0)
+		r = open_ram(q, &ram_fd, e);
 	if (r < 0)
 		return r;
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -98,6 +133,7 @@ static int spawn(struct qemu *q, const struct qemu_cmd *cmd, struct err *e)
 		{log_fd, 1},
 		{log_fd, 2},
 		{listen_fd, QEMU_QMP_FD},
+		{ram_fd, QEMU_RAM_FD},
 		{null_fd, QEMU_VHOST_FD},
 	};
 
@@ -141,7 +177,6 @@ int qemu_spawn(struct qemu *q, struct err *e)
 
 void qemu_remove_files(struct qemu *q)
 {
-	unlink(q->ram_path);
 	unlink(q->qmp_path);
 	unlink(q->pid_path);
 	unlink(q->base.config->vsock_path);

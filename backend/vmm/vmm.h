@@ -23,7 +23,7 @@ struct vmm;
 /* Strings are borrowed for the life of the vmm: the owner keeps them. */
 struct vmm_config {
 	const char *id;	     /* 8 hex digits */
-	const char *dir;     /* state folder of the VM: guest RAM file "ram", "serial.log", "vmm.log",
+	const char *dir;     /* state folder of the VM: "serial.log", "vmm.log",
 				"vmm.pid" are made here */
 	const char *run_dir; /* runtime folder: qmp.sock or api.sock, v.sock are made here */
 	const char *vsock_path;

@@ -190,9 +190,8 @@ static int set_vring_addr(struct device *d, void *arg)
 		return -EINVAL;
 	q = &d->vqs[a->index];
 	/* While running it may come again as it was, to switch logging. */
-	if (d->running &&
-		(a->desc_user_addr != q->desc || a->avail_user_addr != q->avail ||
-			a->used_user_addr != q->used))
+	if (d->running && (a->desc_user_addr != q->desc || a->avail_user_addr != q->avail ||
+				  a->used_user_addr != q->used))
 		return -EBUSY;
 	q->desc = a->desc_user_addr;
 	q->avail = a->avail_user_addr;

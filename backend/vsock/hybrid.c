@@ -11,7 +11,8 @@
 #include "backend/base/util.h"
 #include "backend/vsock/hybrid_internal.h"
 
-#define EVENTS 64
+#define EVENTS         64
+#define COMPLAINTS_MAX 10
 
 static uint64_t now_ms(void)
 {
@@ -64,9 +65,13 @@ static void broken(struct hybrid *h)
 
 		if (!what)
 			continue;
-		fprintf(stderr,
-			"vmdeck-vsock: %s queue: %s; the device stops until the guest resets it\n",
-			i == HYBRID_RX ? "receive" : "transmit", what);
+		/* The guest can make this happen at will: it must not fill a log. */
+		if (h->complaints++ < COMPLAINTS_MAX)
+			fprintf(stderr,
+				"vmdeck-vsock: %s queue: %s; the device stops until the guest "
+				"resets "
+				"it\n",
+				i == HYBRID_RX ? "receive" : "transmit", what);
 		poke(h->queues[i].fds[HYBRID_ERR]);
 	}
 	hybrid_stop(h, base);

@@ -46,6 +46,7 @@ struct hybrid {
 	uint64_t accept_at; /* no accept before; 0: at any time */
 	struct list greeting, dead;
 	unsigned greeting_count;
+	unsigned complaints; /* printed so far */
 	char path[HYBRID_PATH_MAX + 1];
 };
 

@@ -4,6 +4,7 @@
 #define VMDECK_VSOCK_LIST_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct list {
 	struct list *prev, *next;
@@ -43,6 +44,19 @@ static inline void list_del(struct list *l)
 	l->prev->next = l->next;
 	l->next->prev = l->prev;
 	list_init(l);
+}
+
+/* Takes the first node out; NULL: there is none. */
+static inline struct list *list_pop(struct list *head)
+{
+	struct list *l = head->next;
+
+	if (l == head)
+		return NULL;
+	head->next = l->next;
+	l->next->prev = head;
+	list_init(l);
+	return l;
 }
 
 #endif

@@ -83,8 +83,10 @@ static void bury(struct mux *m, struct conn *c)
 
 void mux_reap(struct mux *m)
 {
-	while (!list_empty(&m->dead)) {
-		struct conn *c = container_of(m->dead.next, struct conn, node);
+	struct list *l;
+
+	while ((l = list_pop(&m->dead))) {
+		struct conn *c = container_of(l, struct conn, node);
 
 		conn_fini(c);
 		free(c);
@@ -305,8 +307,10 @@ uint64_t mux_deadline(const struct mux *m)
 
 static void flush_dirty(struct mux *m)
 {
-	while (!list_empty(&m->dirty))
-		mux_flush(m, container_of(m->dirty.next, struct conn, dirty));
+	struct list *l;
+
+	while ((l = list_pop(&m->dirty)))
+		mux_flush(m, container_of(l, struct conn, dirty));
 }
 
 /* Nothing is left to do: kicks are wanted again, for rx only when something waits for it. */

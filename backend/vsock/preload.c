@@ -40,7 +40,7 @@ int ioctl(int fd, unsigned long request, ...)
 	return 0;
 }
 
-static void die(const char *sentence)
+__attribute__((noreturn)) static void die(const char *sentence)
 {
 	fprintf(stderr, "vmdeck-vsock: %s\n", sentence);
 	_exit(1);

@@ -43,12 +43,10 @@ static void stream_close(struct hybrid *h, struct stream *s)
 
 void stream_reap(struct hybrid *h)
 {
-	while (!list_empty(&h->dead)) {
-		struct stream *s = container_of(h->dead.next, struct stream, node);
+	struct list *l;
 
-		list_del(&s->node);
-		free(s);
-	}
+	while ((l = list_pop(&h->dead)))
+		free(container_of(l, struct stream, node));
 }
 
 void stream_close_greeting(struct hybrid *h)
@@ -155,6 +153,21 @@ static void greet(struct hybrid *h, struct stream *s)
 		stream_close(h, s);
 }
 
+static void conn_events(struct hybrid *h, struct stream *s, uint32_t ev)
+{
+	if (ev & EPOLLOUT) {
+		mux_host_writable(&h->mux, s->conn);
+		if (s->fd < 0)
+			return; /* that was the last byte it waited for */
+		if (!s->conn->blocked)
+			arm(h, s, false);
+	}
+	if (ev & (EPOLLIN | EPOLLRDHUP))
+		mux_host_readable(&h->mux, s->conn, s->eof);
+	if (s->hup)
+		mux_host_hangup(&h->mux, s->conn);
+}
+
 static void on_stream(struct hybrid *h, struct source *src, uint32_t ev)
 {
 	struct stream *s = container_of(src, struct stream, source);
@@ -163,22 +176,12 @@ static void on_stream(struct hybrid *h, struct source *src, uint32_t ev)
 		return; /* closed by an earlier event of this pass */
 	s->eof |= (ev & EPOLLRDHUP) != 0;
 	s->hup |= (ev & (EPOLLHUP | EPOLLERR)) != 0;
-	if (!s->conn) {
-		if (s->hup)
-			stream_close(h, s);
-		else
-			greet(h, s);
-		return;
-	}
-	if (ev & EPOLLOUT) {
-		mux_host_writable(&h->mux, s->conn);
-		if (s->conn && !s->conn->blocked)
-			arm(h, s, false);
-	}
-	if (s->conn && (ev & (EPOLLIN | EPOLLRDHUP)))
-		mux_host_readable(&h->mux, s->conn, s->eof);
-	if (s->conn && s->hup)
-		mux_host_hangup(&h->mux, s->conn);
+	if (s->conn)
+		conn_events(h, s, ev);
+	else if (s->hup)
+		stream_close(h, s);
+	else
+		greet(h, s);
 }
 
 static struct stream *stream_new(struct hybrid *h, int fd)

@@ -60,6 +60,16 @@ def processes_with(text):
     return found
 
 
+def running_program(program, home):
+    """Pids of living processes of exactly this program file whose environment names the home."""
+    def program_of(pid):
+        try:
+            return os.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            return ""
+    return [pid for pid in processes_with(str(home)) if program_of(pid) == str(program)]
+
+
 def fd_count(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -171,11 +181,23 @@ def link_tree(src, dst):
     shutil.copytree(src, dst, copy_function=link)
 
 
+def fake_image(home):
+    """An image that only the driver for tests can boot: it looks at neither kernel nor initramfs."""
+    folder = home / "images" / "mini"
+    folder.mkdir(parents=True, mode=0o700)
+    files = {"vmlinux": b"no kernel", "initrd.cpio": b"no initramfs"}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    (folder / "manifest.json").write_text(json.dumps({
+        "format": 1, "name": "mini", "kernel_version": "none", "agent_sha256": "0" * 64, "config": "0" * 64,
+        "build_id": "0" * 64, "created_ns": 1, "files": {k: len(v) for k, v in files.items()}}))
+
+
 class Deck:
-    """One home, one daemon. libexec: folder whose programs replace the built ones (test drivers)."""
+    """One home, one daemon. process: VMs are the agent as an ordinary process (tests/support/vmm_process.c)."""
     image_ready = False
 
-    def __init__(self, image=True, env=None, libexec=None):
+    def __init__(self, image=True, env=None, process=False):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="deck-"))
         self.home, self.runtime = self.dir / "home", self.dir / "r"
         self.home.mkdir(mode=0o700)
@@ -183,10 +205,12 @@ class Deck:
                         VMDECK_IDLE_EXIT="0", TERM="xterm-256color")
         for name in ("NO_COLOR", "COLORTERM", "VMDECK_THEME", "LISTEN_FDS"):
             self.env.pop(name, None)
-        if libexec:
-            self.env["VMDECK_LIBEXEC"] = str(libexec)
+        self.process = process
+        if process:
+            self.env["VMDECK_LIBEXEC"] = str(BUILD / "testbin")
+            fake_image(self.home)
         self.env.update(env or {})
-        if image:
+        if image and not process:
             if not Deck.image_ready:
                 build_shared_image()
                 Deck.image_ready = True
@@ -289,12 +313,23 @@ class Deck:
 
 
 class DeckCase(unittest.TestCase):
-    """A class of tests that share one deck (and its boots)."""
-    image = True
+    """A class of tests that share one deck (and its boots). process: see Deck."""
+    image, process = True, False
 
     @classmethod
     def setUpClass(cls):
-        if NO_VM and cls.image:
+        if NO_VM and cls.image and not cls.process:
             raise unittest.SkipTest("this run is without VMs")
-        cls.deck = Deck(image=cls.image)
+        cls.deck = Deck(image=cls.image, process=cls.process)
         cls.addClassCleanup(cls.deck.close)
+
+    def guest_path(self, name):
+        """A path that commands in the guest can write; a process shares the host's files."""
+        return f"{self.deck.dir}/{name}" if self.process else f"/run/{name}"
+
+    def output_fifo(self, vm):
+        return f"{self.deck.runtime}/vms/{self.deck.vm(vm)['id']}/output.fifo" if self.process else "/run/vmdeck/output"
+
+    def running_in(self, name, pattern):
+        """Whether a process whose command line matches runs in the VM; pattern must not match itself."""
+        return self.deck.run("exec", name, "--", "pgrep", "-f", pattern, code=None)[0].strip() != b""

@@ -24,6 +24,11 @@ def flood_hash(mb):
 
 
 class Flood(DeckCase):
+    def gate(self):
+        """Shell text that waits until the test says go."""
+        go = self.guest_path("go")
+        return f"rm -f {go}; mkfifo {go}; read go < {go}; "
+
     def wait_stopped(self, name):
         r = self.deck.rpc(subscribe=True)
         if self.deck.vm(name)["state"] != "stopped":
@@ -35,10 +40,10 @@ class Flood(DeckCase):
 
     def test_flood_is_complete_in_log_and_attach(self):
         mb = 24
-        self.deck.boot("flood", "--", "sh", "-c", "mkfifo /run/go; read go < /run/go; " + flood(mb))
+        self.deck.boot("flood", "--", "sh", "-c", self.gate() + flood(mb))
         attach = self.deck.popen("attach", "--no-stdin", "flood")
         h, total = hashlib.sha256(), 0
-        self.deck.run("exec", "flood", "--", "sh", "-c", "echo go > /run/go")
+        self.deck.run("exec", "flood", "--", "sh", "-c", f"echo go > {self.guest_path('go')}")
         for chunk in iter(lambda: attach.stdout.read(65536), b""):
             h.update(chunk)
             total += len(chunk)
@@ -52,7 +57,7 @@ class Flood(DeckCase):
         self.deck.boot("slow")
         slow = self.deck.rpc()
         slow.call("vm.attach", vm="slow")
-        self.deck.run("exec", "slow", "--", "sh", "-c", flood(8) + " > /run/vmdeck/output")
+        self.deck.run("exec", "slow", "--", "sh", "-c", flood(8) + " > " + self.output_fifo("slow"))
         out, _ = self.deck.run("exec", "slow", "--", "echo", "here")
         self.assertEqual(out, b"here\n")
         frames, got = Frames(slow), b""
@@ -67,9 +72,9 @@ class Flood(DeckCase):
 
     def test_daemon_killed_in_a_flood_loses_nothing(self):
         lines = 60000
-        self.deck.boot("numbers", "--", "sh", "-c", "mkfifo /run/go; read go < /run/go; " + NUMBERS % lines)
+        self.deck.boot("numbers", "--", "sh", "-c", self.gate() + NUMBERS % lines)
         r = self.deck.rpc(subscribe=True)
-        self.deck.run("exec", "numbers", "--", "sh", "-c", "echo go > /run/go")
+        self.deck.run("exec", "numbers", "--", "sh", "-c", f"echo go > {self.guest_path('go')}")
         for _ in range(3):
             self.deck.kill_daemon()
             self.deck.run("ls")  # starts the next daemon, which adopts
@@ -94,3 +99,7 @@ class Flood(DeckCase):
         p.kill()
         p.communicate()
         self.deck.run("rm", "-f", "typed")
+
+
+class FloodProcess(Flood):
+    process = True

@@ -2,7 +2,7 @@
 import os
 import signal
 
-from decklib import BUILD, DeckCase, alive, wait_for
+from decklib import BUILD, DeckCase, alive, running_program, wait_for
 from tmuxlib import Terminal
 
 
@@ -18,7 +18,7 @@ class Console(DeckCase):
 
     def test_boot_type_stop(self):
         t = self.open()
-        t.wait("press b")
+        t.wait("Press b")
         t.keys("b")
         t.wait("mini")
         t.keys("Enter")
@@ -52,7 +52,7 @@ class Console(DeckCase):
 
     def test_state_changes_show_without_a_key(self):
         t = self.open()
-        t.wait("press b")
+        t.wait("Press b")
         self.deck.boot("live")
         t.wait(lambda s: "live" in s and "running" in s)
         self.deck.run("pause", "live")
@@ -100,10 +100,8 @@ class Console(DeckCase):
 
     def test_terminal_is_restored_on_a_crash(self):
         t = self.open()
-        t.wait("press b")
-        pid = next(int(p) for p in os.listdir("/proc") if p.isdigit() and
-                   os.path.realpath(f"/proc/{p}/exe") == str(BUILD / "vmdeck") and
-                   f"VMDECK_HOME={self.deck.home}".encode() in open(f"/proc/{p}/environ", "rb").read())
+        t.wait("Press b")
+        pid, = running_program(BUILD / "vmdeck", self.deck.home)
         os.kill(pid, signal.SIGSEGV)
         wait_for("the console is gone", lambda: not alive(pid))
         t.wait("[exit 139]")

@@ -37,7 +37,7 @@ int t_count_fds(void)
 int t_setup(void **state)
 {
 	(void)state;
-	strcpy(t_dir, "/tmp/vmdeck-test-XXXXXX");
+	strcpy(t_dir, "/tmp/vmdeck-loop-XXXXXX");
 	assert_non_null(mkdtemp(t_dir));
 	fds_before = t_count_fds();
 	t_loop = ev_loop_new(EVFLAG_AUTO);
@@ -55,12 +55,12 @@ static void at_once(struct ev_loop *loop, ev_timer *w, int revents)
 int t_teardown(void **state)
 {
 	(void)state;
+	assert_int_equal(tree_remove(t_dir, NULL), 0);
 	/* What the loop still has to learn about closed descriptors must not count as a leak. */
 	assert_int_equal(ev_run(t_loop, EVRUN_NOWAIT), 0); /* 0: no active watcher is left */
 	ev_loop_destroy(t_loop);
 	t_loop = NULL;
 	assert_int_equal(t_count_fds(), fds_before);
-	assert_int_equal(tree_remove(t_dir, NULL), 0);
 	return 0;
 }
 
@@ -131,8 +131,7 @@ static void wait_fd(int fd, int events, const char *what)
 	ev_io_stop(t_loop, &w);
 }
 
-/* ---- peers ------------------------------------------------------------------------------------
- */
+/* ---- peers ---- */
 
 void peer_take(struct peer *p, int fd)
 {

@@ -73,7 +73,7 @@ static int start(struct vmm *v, vmm_done *done, struct err *e)
 
 	if (r < 0)
 		return r;
-	snprintf(fifo, sizeof(fifo), "%s/output.fifo", v->config->dir);
+	snprintf(fifo, sizeof(fifo), "%s/output.fifo", v->config->run_dir);
 	snprintf(pid_file, sizeof(pid_file), "%s/vmm.pid", v->config->dir);
 	snprintf(log, sizeof(log), "%s/serial.log", v->config->dir);
 	fds[0].from = fds[1].from = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

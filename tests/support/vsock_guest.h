@@ -10,13 +10,13 @@
 #include "backend/vsock/packet.h"
 #include "backend/vsock/ring.h"
 
-#define GUEST_CID 3
+#define GUEST_CID       3
 #define GUEST_BUF_ALLOC 262144
 /* Two regions that touch in guest-physical space and do not in ours, then a hole. */
-#define GUEST_GPA 0x100000u
+#define GUEST_GPA  0x100000u
 #define GUEST_GPA2 (GUEST_GPA + GUEST_MEM)
 #define GUEST_HOLE (GUEST_GPA2 + GUEST_MEM2)
-#define GUEST_MEM 0x800000u
+#define GUEST_MEM  0x800000u
 #define GUEST_MEM2 0x10000u
 
 enum guest_flags { GUEST_EVENT_IDX = 1, GUEST_INDIRECT = 2 };
@@ -67,8 +67,8 @@ void guest_reset(struct guest *g);
 /* Adds a chain; returns its head. Asserts that descriptors are left. */
 uint16_t guest_add(struct guest *g, unsigned queue, const struct guest_seg *segs, unsigned n);
 /* The same as one indirect descriptor. */
-uint16_t guest_add_indirect(struct guest *g, unsigned queue, const struct guest_seg *segs,
-	unsigned n);
+uint16_t guest_add_indirect(
+	struct guest *g, unsigned queue, const struct guest_seg *segs, unsigned n);
 /* Raw access: writes descriptor i, publishes a head without any check. */
 void guest_desc(struct guest *g, unsigned queue, uint16_t i, uint64_t addr, uint32_t len,
 	uint16_t flags, uint16_t next);

@@ -55,6 +55,8 @@ void rig_empty_rx(struct rig *r);
 
 /* A host peer dials the guest. */
 struct host_stream *rig_dial(struct rig *r, uint32_t guest_port);
+/* The same without a pass of the mux. */
+struct host_stream *rig_dial_quietly(struct rig *r, uint32_t guest_port);
 /* Dialled and accepted. */
 struct host_stream *rig_open(struct rig *r, uint32_t guest_port);
 /* The guest dials host_port and is accepted. */

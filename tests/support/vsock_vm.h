@@ -1,5 +1,5 @@
-/* A whole vsock device on real sockets for tests: what QEMU does to it (ioctls, eventfds) and a guest
- * driven by the test, against the device's own thread. */
+/* A whole vsock device on real sockets for tests: what QEMU does to it (ioctls, eventfds) and a
+ * guest driven by the test, against the device's own thread. */
 #ifndef VMDECK_TESTS_VSOCK_VM_H
 #define VMDECK_TESTS_VSOCK_VM_H
 

@@ -448,6 +448,38 @@ static void test_close_anywhere(void **state)
 	t_quiet(0.01);
 }
 
+/* The client goes first; the stream works on, and its end is taken for the daemon's. */
+static void test_client_closed_first(void **state)
+{
+	(void)state;
+	open_other("vm.attach", -1);
+	t_until(&saw.data, "output");
+	api_close(c);
+	c = NULL;
+	assert_int_equal(api_stream_write(s, "hello", 5), 5);
+	t_until_is(&saw.data, 2, "output");
+	assert_int_equal(api_stream_write(s, "q", 1), 1);
+	until_end(-ECONNRESET, 125, "vmdeckd ended");
+}
+
+/* The client goes while the stream asks by it whether the daemon lives. */
+static void test_client_closed_in_check(void **state)
+{
+	(void)state;
+	open_other("vm.attach", -1);
+	t_until(&saw.data, "output");
+	assert_int_equal(api_stream_write(s, "q", 1), 1);
+	t_until(&saw.exits, "end of the main process");
+	/* A turn at a time: the end of file, then the answer to hello. */
+	for (int i = 0; i < 3 && !saw.ends; i++) {
+		ev_run(t_loop, EVRUN_NOWAIT);
+		api_close(c);
+		c = NULL;
+	}
+	t_until(&saw.ends, "end of the stream");
+	assert_int_equal(saw.code, saw.r < 0 ? 125 : 0);
+}
+
 static void test_many_streams(void **state)
 {
 	static const struct api_stream_handler nothing;
@@ -488,6 +520,8 @@ int main(void)
 		T(test_daemon_died),
 		T(test_daemon_dies_with_logs),
 		T(test_close_anywhere),
+		T(test_client_closed_first),
+		T(test_client_closed_in_check),
 		T(test_many_streams),
 	};
 

@@ -1,5 +1,5 @@
 // LIBS: base
-// OBJS: tui/console/pane.c tui/console/pane_draw.c tui/console/pane_keys.c tui/console/grid.c tui/console/grid_vterm.c tui/console/paint.c tui/console/glyphs.c tui/console/theme.c tui/console/theme_file.c tui/console/colour.c tui/console/layout.c tui/console/keys.c
+// OBJS: tui/console/pane.c tui/console/pane_draw.c tui/console/pane_keys.c tui/console/grid.c tui/console/grid_vterm.c tui/console/guard.c tui/console/paint.c tui/console/glyphs.c tui/console/theme.c tui/console/theme_file.c tui/console/colour.c tui/console/layout.c tui/console/keys.c
 /* Panes in a real curses screen that writes to /dev/null, read back cell by cell. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -330,6 +330,35 @@ static void test_lines(void **state)
 	pane_free(p);
 }
 
+/* REP and colours with colons, whole and in pieces: what libvterm can't take. */
+static void test_guard(void **state)
+{
+	static const char bytes[] = "\x1b[5bx\x1b[3b\r\n\u6f22\x1b[2b\r\n\x1b[38:2::255:95:95mA\x1b[38:5:203mB"
+				    "\x1b[0;4:3mC\x1b[m\r\n\x1b]0;x\x1b[9b\x1b\\y\x1b[?2b\x1b[1;2b\x1b[2\rbz";
+	struct env *e = *state;
+	int fg, bg;
+	attr_t attr;
+
+	for (size_t step = 1; step <= sizeof(bytes); step++) {
+		struct pane *p = pane_new(ROWS, COLS_, on_guest, e);
+
+		for (size_t at = 0; at < sizeof(bytes) - 1; at += step)
+			pane_feed(p, bytes + at, min_of(step, sizeof(bytes) - 1 - at));
+		draw(e, p, NULL, NULL);
+		assert_string_equal(row(0), "xxxx");
+		assert_string_equal(row(1), "\u6f22\u6f22\u6f22");
+		assert_string_equal(row(2), "ABC");
+		pair_of(2, 0, &fg, &bg, &attr);
+		assert_int_equal(fg, 203);
+		pair_of(2, 1, &fg, &bg, &attr);
+		assert_int_equal(fg, 203);
+		pair_of(2, 2, &fg, &bg, &attr);
+		assert_int_equal(fg, -1);
+		assert_true(attr & A_UNDERLINE);
+		pane_free(p);
+	}
+}
+
 static uint64_t next_random(uint64_t *seed)
 {
 	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
@@ -409,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_scrollback),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_fuzz),
 	};
 

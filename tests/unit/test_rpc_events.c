@@ -197,6 +197,7 @@ static void test_slow_reader(void **state)
 	dial(&quick);
 	subscribe(&slow, NULL, 0, 1);
 	subscribe(&quick, NULL, 0, 1);
+	/* The log may add an event of its own when its writer does not keep up. */
 	for (int i = 0; i < 300; i++) {
 		add(100);
 		for (int k = 1; k <= 100; k++)
@@ -211,8 +212,9 @@ static void test_slow_reader(void **state)
 	assert_in_range(bytes, RPC_QUEUE_MAX / 2, RPC_QUEUE_MAX + (1u << 20));
 	assert_true(last < 30000);
 	/* Then newer ones, behind one hole that the numbers show. */
+	last = events_seq(events_log);
 	add(3);
-	for (uint64_t seq = 30001; seq <= 30003; seq++)
+	for (uint64_t seq = last + 1; seq <= last + 3; seq++)
 		assert_int_equal(liner_event(&slow), seq);
 	liner_close(&slow);
 	liner_close(&quick);

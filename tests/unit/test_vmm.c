@@ -66,8 +66,8 @@ static void command_line(void **state)
 	assert_string_equal(value(&cmd, "-M", 0), "microvm,memory-backend=mem");
 	assert_string_equal(value(&cmd, "-smp", 0), "2");
 	assert_string_equal(value(&cmd, "-m", 0), "512M");
-	assert_string_equal(value(&cmd, "-object", 0), "memory-backend-file,id=mem,size=512M,mem-"
-						       "path=/home/a,,b/vms/0badcafe/ram,share=on");
+	assert_string_equal(value(&cmd, "-object", 0), "memory-backend-file,id=mem,size=512M,"
+						       "mem-path=/proc/self/fd/4,share=on");
 	assert_string_equal(value(&cmd, "-chardev", 0), "socket,id=qmp,fd=3,server=on,wait=off");
 	assert_string_equal(value(&cmd, "-chardev", 1),
 		"file,id=serial,path=/home/a,,b/vms/0badcafe/serial.log,append=on");

@@ -681,9 +681,9 @@ static void no_space(void **state)
 	setup_vm(&vm, PVH_IDLE);
 	if (mount_small(vm.dir) == 0) {
 		assert_int_equal(start_vm(&vm), -ENOSPC);
-		assert_non_null(strstr(vm.why.msg, "not enough disk space for the guest's memory"));
+		assert_non_null(strstr(vm.why.msg, "no space left for a VM's logs"));
 		assert_non_null(strstr(vm.why.msg, "8.0 MiB are free"));
-		assert_non_null(strstr(vm.why.msg, "80 MiB are needed"));
+		assert_non_null(strstr(vm.why.msg, "16 MiB are needed"));
 		assert_nothing_left(&vm);
 		assert_int_equal(umount(vm.dir), 0);
 	} else {

@@ -103,8 +103,8 @@ static void test_table(void **state)
 		/* Equal in one port or the other, so that buckets are shared. */
 		c[i] = table_add(&t, i % 3, i);
 		assert_non_null(c[i]);
-		assert_int_equal(c[i]->buf_alloc,
-			i < VSOCK_CONNS_BIG ? VSOCK_BUF_BIG : VSOCK_BUF_SMALL);
+		assert_int_equal(
+			c[i]->buf_alloc, i < VSOCK_CONNS_BIG ? VSOCK_BUF_BIG : VSOCK_BUF_SMALL);
 	}
 	assert_null(table_add(&t, 99, 99));
 	for (uint32_t i = 0; i < VSOCK_CONNS_MAX; i++)

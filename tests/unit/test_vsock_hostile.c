@@ -1,8 +1,8 @@
 // LIBS: vsock
 // OBJS: tests/support/vsock_guest.c tests/support/vsock_host.c
-/* Packets and buffers that no driver sends: each is answered by an RST, dropped, or breaks the queue;
- * other connections go on, and no byte outside guest memory changes (guard bytes, rig_free). The
- * numbers are those of the checklist of structures a guest can write; 1-7, 18 and 24 are in
+/* Packets and buffers that no driver sends: each is answered by an RST, dropped, or breaks the
+ * queue; other connections go on, and no byte outside guest memory changes (guard bytes, rig_free).
+ * The numbers are those of the checklist of structures a guest can write; 1-7, 18 and 24 are in
  * test_vsock_ring.c. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -538,7 +538,7 @@ static void test_15_credit_games(void **state)
 		{10, 0, 10},
 		{5, 10, 15},
 		{0, 15, 15},
-		{100, 5, 105},	 /* fwd_cnt back */
+		{100, 5, 105},    /* fwd_cnt back */
 		{100, 2000, 105}, /* ahead of what was sent: no credit from that */
 		{UINT32_MAX, 105, 65536 + 105},
 	};
@@ -653,7 +653,8 @@ static void test_17_extreme_ports(void **state)
 	rig_free(r);
 }
 
-/* 4, 2 and others on the running device: the queue is broken, the mux says so and touches it no more. */
+/* 4, 2 and others on the running device: the queue is broken, the mux says so and touches it no
+ * more. */
 static void test_broken_queue_stops(void **state)
 {
 	(void)state;
@@ -662,8 +663,8 @@ static void test_broken_queue_stops(void **state)
 		struct host_stream *s = rig_open(r, 52);
 		uint16_t used;
 
-		guest_set_avail_idx(&r->guest, queue,
-			(uint16_t)(r->guest.rings[queue].avail_idx + 200));
+		guest_set_avail_idx(
+			&r->guest, queue, (uint16_t)(r->guest.rings[queue].avail_idx + 200));
 		used = r->tx.used_idx;
 		/* Empty the cached rx index too: it is looked at again when buffers run out. */
 		for (unsigned i = 0; i < 200 && !(r->result & MUX_BROKEN); i++) {

@@ -58,11 +58,8 @@ static void test_good_lines(void **state)
 		const char *line;
 		uint32_t port;
 	} good[] = {
-		{"CONNECT 52\n", 52},
-		{"connect 0\n", 0},
-		{"CoNnEcT 4294967295\n", UINT32_MAX},
-		{"CONNECT 52 and more words\n", 52},
-		{"  CONNECT \t 0052\r\n", 52},
+		{"CONNECT 52\n", 52}, {"connect 0\n", 0}, {"CoNnEcT 4294967295\n", UINT32_MAX},
+		{"CONNECT 52 and more words\n", 52}, {"  CONNECT \t 0052\r\n", 52},
 		{"CONNECT 1234567890 23456789 123\n", 1234567890}, /* 32 bytes */
 	};
 
@@ -195,7 +192,8 @@ static void test_guest_dials(void **state)
 	p = guest_packet(4000, 1001, PACKET_SHUTDOWN);
 	p.flags = PACKET_SHUT_SEND;
 	vm_send(&v, &p, NULL);
-	assert_int_equal(fd_read(fd, buf, sizeof(buf)), 5); /* up to the end: half close is passed on */
+	assert_int_equal(
+		fd_read(fd, buf, sizeof(buf)), 5); /* up to the end: half close is passed on */
 	assert_memory_equal(buf, "hello", 5);
 	assert_int_equal(send(fd, "bye", 3, MSG_NOSIGNAL), 3);
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
@@ -465,8 +463,8 @@ static bool flood_send(struct vm *v, struct flow *f, uint8_t *buf)
 	struct packet p = guest_packet(52, f->port, PACKET_RW);
 
 	p.fwd_cnt = (uint32_t)f->got;
-	p.len = (uint32_t)min_of(min_of((uint64_t)credit, FLOOD - f->sent),
-		1 + (f->sent * 13) % 65536);
+	p.len = (uint32_t)min_of(
+		min_of((uint64_t)credit, FLOOD - f->sent), 1 + (f->sent * 13) % 65536);
 	if (p.len == 0)
 		return false;
 	for (uint32_t i = 0; i < p.len; i++)
@@ -626,8 +624,8 @@ static void test_bad_paths(void **state)
 	vm_fini(&v);
 }
 
-/* Hostile 4 and others, with everything on: the error descriptor is signalled, peers read their end,
- * and a reset brings the device back. */
+/* Hostile 4 and others, with everything on: the error descriptor is signalled, peers read their
+ * end, and a reset brings the device back. */
 static void test_broken_and_reset(void **state)
 {
 	struct vm v;
@@ -638,7 +636,8 @@ static void test_broken_and_reset(void **state)
 	(void)state;
 	vm_init(&v, 0);
 	fd = vm_open(&v, 52, &port);
-	guest_set_avail_idx(&v.guest, GUEST_TX, (uint16_t)(v.guest.rings[GUEST_TX].avail_idx + 999));
+	guest_set_avail_idx(
+		&v.guest, GUEST_TX, (uint16_t)(v.guest.rings[GUEST_TX].avail_idx + 999));
 	assert_int_equal(eventfd_write(v.kick[GUEST_TX], 1), 0);
 	p = (struct pollfd){v.err[GUEST_TX], POLLIN, 0};
 	assert_int_equal(poll(&p, 1, 20000), 1);

@@ -79,9 +79,9 @@ static void test_bad_tables(void **state)
 		unsigned n;
 		int want;
 	} cases[] = {
-		{{{0x0, 0x0, 0, low}}, 1, -EINVAL},				 /* empty */
-		{{{0xffffffffffffffff, 0, 2, low}}, 1, -EINVAL},		 /* gpa wraps */
-		{{{0, 0xfffffffffffffff0, 0x100, low}}, 1, -EINVAL},		 /* user wraps */
+		{{{0x0, 0x0, 0, low}}, 1, -EINVAL},                              /* empty */
+		{{{0xffffffffffffffff, 0, 2, low}}, 1, -EINVAL},                 /* gpa wraps */
+		{{{0, 0xfffffffffffffff0, 0x100, low}}, 1, -EINVAL},             /* user wraps */
 		{{{0, 0, 0x100, low}, {0x80, 0x9000, 0x100, high}}, 2, -EINVAL}, /* overlap */
 		{{{0x80, 0, 0x100, low}, {0, 0x9000, 0x81, high}}, 2, -EINVAL},
 		{{{0, 0, 0x100, low}, {0, 0x9000, 0x100, high}}, 2, -EINVAL},

@@ -744,8 +744,8 @@ static void run_flood(unsigned flags)
 
 			p = rig_packet(s, PACKET_RW);
 			p.fwd_cnt = guest_fwd;
-			p.len = (uint32_t)min_of(min_of(credit, 1 + (uint32_t)(sent * 7 % 65536)),
-				total - sent);
+			p.len = (uint32_t)min_of(
+				min_of(credit, 1 + (uint32_t)(sent * 7 % 65536)), total - sent);
 			fill(block, sent, p.len);
 			if (p.len == 0 || !guest_send(&r->guest, &p, block))
 				break;

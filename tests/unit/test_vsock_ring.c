@@ -16,10 +16,10 @@
 #include "backend/vsock/limits.h"
 #include "tests/support/vsock_guest.h"
 
-#define F_NEXT 1
-#define F_WRITE 2
+#define F_NEXT     1
+#define F_WRITE    2
 #define F_INDIRECT 4
-#define DATA (GUEST_GPA + 0x400000)
+#define DATA       (GUEST_GPA + 0x400000)
 
 struct rig {
 	struct guest g;
@@ -62,7 +62,8 @@ static void expect_broken(const char *why)
 
 static void test_chain(void **state)
 {
-	struct guest_seg segs[] = {{DATA, 10, false}, {DATA + 100, 20, false}, {DATA + 200, 5, true}};
+	struct guest_seg segs[] = {
+		{DATA, 10, false}, {DATA + 100, 20, false}, {DATA + 200, 5, true}};
 	uint16_t head, got;
 	uint32_t len;
 
@@ -90,7 +91,8 @@ static void test_chain(void **state)
 
 static void test_indirect(void **state)
 {
-	struct guest_seg segs[] = {{DATA, 10, false}, {DATA + 100, 0, false}, {DATA + 200, 5, false}};
+	struct guest_seg segs[] = {
+		{DATA, 10, false}, {DATA + 100, 0, false}, {DATA + 200, 5, false}};
 
 	(void)state;
 	start(GUEST_INDIRECT);
@@ -196,7 +198,8 @@ static void test_bad_indirect(void **state)
 	(void)state;
 	for (unsigned i = 0; i < countof(cases); i++) {
 		start(cases[i].flags);
-		guest_desc(&rig.g, GUEST_TX, 0, cases[i].addr, cases[i].len, cases[i].desc_flags, 1);
+		guest_desc(
+			&rig.g, GUEST_TX, 0, cases[i].addr, cases[i].len, cases[i].desc_flags, 1);
 		guest_publish(&rig.g, GUEST_TX, 0);
 		expect_broken(cases[i].why);
 	}
@@ -365,8 +368,8 @@ static void run_wrap(unsigned flags)
 			guest_add(&rig.g, GUEST_TX, &s, 1);
 		}
 		while (peek(0) == 1) {
-			assert_ptr_equal(rig.iov[0].iov_base,
-				guest_ptr(&rig.g, DATA + 8 * (n % 1024)));
+			assert_ptr_equal(
+				rig.iov[0].iov_base, guest_ptr(&rig.g, DATA + 8 * (n % 1024)));
 			n++;
 			ring_take(&rig.r, 1);
 			ring_push(&rig.r, rig.ch.head, 0);

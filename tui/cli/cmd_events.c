@@ -68,7 +68,7 @@ static void on_event(void *user, struct json_object *ev, bool gap)
 	struct follow *f = user;
 
 	if (gap)
-		fputs("vmdeck: some events were lost here: this terminal was too slow\n", stderr);
+		fputs("vmdeck: some events are missing here\n", stderr);
 	f->seq = jsonx_int(ev, "seq", f->seq);
 	if (!is_wanted(f, ev))
 		return;

@@ -52,6 +52,12 @@ static void put_word(FILE *f, const char *word, const struct command *cmd)
 	fprintf(f, "%s ", word);
 }
 
+static void put_group(FILE *f, const char *word, const struct command *cmd)
+{
+	if (!cmd)
+		fprintf(f, "%s ", word);
+}
+
 /* Inside single quotes of bash and zsh. */
 static void put_quoted(FILE *f, const char *s, const char *escaped)
 {
@@ -274,8 +280,12 @@ static void fish_begin(FILE *f, const struct command *cmd)
 	const char *second = second_word(cmd, first, sizeof(first));
 
 	fprintf(f, "complete -c vmdeck -n '__fish_seen_subcommand_from %s", first);
-	if (second)
+	if (second) {
 		fprintf(f, "; and __fish_seen_subcommand_from %s", second);
+	} else { /* "rm" is not "image rm" */
+		fputs("; and not __fish_seen_subcommand_from ", f);
+		each_first(f, put_group);
+	}
 	fputc('\'', f);
 }
 

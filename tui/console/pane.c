@@ -71,6 +71,13 @@ static void pane_say(struct pane *p, const char *s)
 	vterm_input_write(p->vt, s, strlen(s));
 }
 
+/* What the guest has written by half must not swallow what we say next. */
+static void pane_cancel(struct pane *p)
+{
+	guard_reset(&p->guard);
+	pane_say(p, "\x18");
+}
+
 static VTermPos cursor_of(const struct pane *p)
 {
 	VTermPos at;
@@ -98,7 +105,7 @@ void pane_resize(struct pane *p, int rows, int cols)
 		return;
 	/* Margins go, as in other terminals: libvterm would keep ones that lie outside. */
 	if (rows < g->rows || cols < g->cols) {
-		pane_say(p, PANE_CANCEL "\x1b[?6l\x1b[r\x1b[?69l");
+		pane_say(p, "\x1b[?6l\x1b[r\x1b[?69l");
 		move_to(p, at.row, at.col);
 	}
 	vterm_set_size(p->vt, rows, cols);
@@ -106,9 +113,16 @@ void pane_resize(struct pane *p, int rows, int cols)
 	p->term.changed = true;
 }
 
+static void on_guarded(void *user, const char *bytes, size_t n)
+{
+	struct pane *p = user;
+
+	vterm_input_write(p->vt, bytes, n);
+}
+
 void pane_feed(struct pane *p, const void *bytes, size_t n)
 {
-	vterm_input_write(p->vt, bytes, n);
+	guard_feed(&p->guard, bytes, n, p->term.grid.cols, on_guarded, p);
 }
 
 void pane_set_lines(struct pane *p, bool on)
@@ -140,7 +154,7 @@ int pane_rule(struct pane *p, const char *text)
 
 	if (p->term.grid.alternate)
 		return -EBUSY;
-	pane_say(p, PANE_CANCEL);
+	pane_cancel(p);
 	at = cursor_of(p);
 	/* Make room: the line the cursor is in moves down by one, at the bottom everything else
 	 * moves up, so nothing of what the guest wrote is lost and its cursor stays where it was
@@ -161,9 +175,9 @@ void pane_settle(struct pane *p)
 {
 	VTermPos at;
 
-	pane_say(p,
-		PANE_CANCEL "\x1b[?1049l\x1b[?1l\x1b>\x1b[?25h\x1b[?2004l\x1b[?6l\x1b[?7h\x1b[4l"
-			    "\x1b(B\x0f\x1b[m");
+	pane_cancel(p);
+	pane_say(p, "\x1b[?1049l\x1b[?1l\x1b>\x1b[?25h\x1b[?2004l\x1b[?6l\x1b[?7h\x1b[4l"
+		    "\x1b(B\x0f\x1b[m");
 	/* Setting the margins moves the cursor home: put it back. */
 	at = cursor_of(p);
 	pane_say(p, "\x1b[?69l\x1b[r");
@@ -175,7 +189,7 @@ void pane_settle(struct pane *p)
 void pane_reset(struct pane *p)
 {
 	grid_reset(&p->term.grid);
-	pane_say(p, PANE_CANCEL);
+	pane_cancel(p);
 	vterm_state_reset(vterm_obtain_state(p->vt), 1);
 	p->term.cursor = cursor_of(p);
 	p->term.cursor_visible = true;

@@ -6,10 +6,12 @@
 
 #include "backend/base/util.h"
 #include "tui/console/grid_vterm.h"
+#include "tui/console/guard.h"
 #include "tui/console/pane.h"
 
 struct pane {
 	VTerm *vt; /* owned */
+	struct guard guard;
 	struct grid_term term;
 	pane_to_guest *to_guest;
 	void *user;
@@ -22,7 +24,5 @@ struct pane {
 #define PANE_FONT_RULE   9
 #define PANE_SGR_RULE    "\x1b[0;19m"
 #define PANE_RULE_INDENT 3
-/* Ends an escape sequence that the guest left half written. */
-#define PANE_CANCEL "\x18"
 
 #endif
