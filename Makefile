@@ -207,9 +207,9 @@ fuzz: ## run each fuzzer for 60 s
 
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 define fuzz_rule
-build/fuzz/$(notdir $(1:.c=)): build/fuzz/$(1:.c=.o) $(addprefix build/fuzz/backend-,$(addsuffix .a,$(call unit_line,$(1),LIBS))) $(WIRE_O)
+build/fuzz/$(notdir $(1:.c=)): build/fuzz/$(1:.c=.o) $(addprefix build/fuzz/backend-,$(addsuffix .a,$(call unit_line,$(1),LIBS))) $(patsubst %.c,build/fuzz/%.o,$(call unit_line,$(1),OBJS)) $(WIRE_O)
 	@echo "  LD   $$(@F)"
-	$(Q)clang -fsanitize=fuzzer,address,undefined -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) $$(LDLIBS_BACKEND)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka $$(LDLIBS_BACKEND)
 endef
 ifeq ($(V),fuzz)
 $(foreach t,$(FUZZ_SRC),$(eval $(call fuzz_rule,$(t))))

@@ -15,7 +15,7 @@
 
 #include "agent/util.h"
 
-#define PRIORITY -10
+#define PRIORITY (-10)
 
 static const struct {
 	const char *type, *dir, *options;

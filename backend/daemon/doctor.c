@@ -1,10 +1,9 @@
 #include "backend/daemon/doctor.h"
 
 #include <dirent.h>
-#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
@@ -75,11 +74,11 @@ static void check_helpers(struct doctor *d)
 /* A program for shared libraries names its loader right behind its headers. */
 static bool wants_libraries(const char *path)
 {
-	autofile FILE *f = fopen(path, "re");
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char head[4096];
-	size_t n = f ? fread(head, 1, sizeof(head), f) : 0;
+	ssize_t n = fd >= 0 ? read(fd, head, sizeof(head)) : 0;
 
-	return memmem(head, n, "/ld-linux", 9) != NULL;
+	return n > 0 && memmem(head, (size_t)n, "/ld-linux", 9) != NULL;
 }
 
 static void check_busybox(struct doctor *d)

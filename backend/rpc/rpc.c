@@ -127,7 +127,7 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int revents)
 
 	(void)revents;
 	server_enter(s);
-	for (int i = 0; i < RPC_ACCEPTS_TURN && !s->closed; i++) {
+	for (int i = 0; i < RPC_ACCEPTS_TURN && !s->drained; i++) {
 		int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
@@ -263,19 +263,29 @@ int rpc_open(struct rpc_server **ret, struct ev_loop *loop, const struct rpc_con
 	return 0;
 }
 
+void rpc_drain(struct rpc_server *s)
+{
+	if (!s || s->drained)
+		return;
+	s->drained = true;
+	ev_io_stop(s->loop, &s->accept);
+	ev_timer_stop(s->loop, &s->pause);
+	server_enter(s);
+	for (struct conn *c = s->conns; c; c = c->next)
+		conn_die(c);
+	server_leave(s);
+}
+
 void rpc_close(struct rpc_server *s)
 {
 	if (!s || s->closed)
 		return;
+	server_enter(s);
+	s->closed = true;
+	rpc_drain(s);
 	unlink_own(s);
-	ev_io_stop(s->loop, &s->accept);
-	ev_timer_stop(s->loop, &s->pause);
 	ev_timer_stop(s->loop, &s->reaper);
 	close_fd(&s->fd);
-	s->closed = true;
-	server_enter(s);
-	for (struct conn *c = s->conns; c; c = c->next)
-		conn_die(c);
 	server_leave(s);
 }
 

@@ -36,7 +36,11 @@ struct rpc_config {
 /* Listens. A socket file nobody answers on is replaced; one where a daemon answers: -EADDRINUSE. */
 int rpc_open(struct rpc_server **ret, struct ev_loop *loop, const struct rpc_config *config,
 	struct err *e);
-/* Closes all connections, unlinks the socket (unless it was given). Unanswered calls stay valid
+/* Closes all connections and takes no new one: those wait, unanswered, until rpc_close, and then
+ * try again. A daemon that ends drains first, lets go of all it holds, and closes last, so that a
+ * client never starts the next daemon before this one is out of its way. NULL is fine. */
+void rpc_drain(struct rpc_server *s);
+/* Drains, unlinks the socket (unless it was given). Unanswered calls stay valid
  * until answered; their on_gone is called here. NULL is fine, and so is a call from a handler. */
 void rpc_close(struct rpc_server *s);
 

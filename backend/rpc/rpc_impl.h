@@ -69,7 +69,7 @@ struct rpc_server {
 	int count, told; /* connections that are not dead; as on_idle_change was told */
 	uint64_t seq;    /* newest event published */
 	int depth;       /* callbacks of ours on the stack */
-	bool closed;
+	bool drained, closed;
 };
 
 struct rpc_call {

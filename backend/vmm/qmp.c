@@ -188,6 +188,8 @@ int qmp_feed(struct qmp *q, const void *data, size_t n, struct err *e)
 
 	if (q->state == QMP_DEAD)
 		return err_set(e, ENOTCONN, "the monitor session is closed");
+	/* Taken back below, and by qmp_fini. */
+	/* cppcheck-suppress autoVariables */
 	q->gone = &gone;
 	while (n && r == 0) {
 		size_t take = min_of(n, buf_room(&q->in));

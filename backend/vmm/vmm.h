@@ -22,7 +22,7 @@ struct vmm;
 
 /* Strings are borrowed for the life of the vmm: the owner keeps them. */
 struct vmm_config {
-	const char *id;	     /* 8 hex digits */
+	const char *id;      /* 8 hex digits */
 	const char *dir;     /* state folder of the VM: "serial.log", "vmm.log",
 				"vmm.pid" are made here */
 	const char *run_dir; /* runtime folder: qmp.sock or api.sock, v.sock are made here */
@@ -36,11 +36,12 @@ struct vmm_config {
 };
 
 enum vmm_event {
-	VMM_EV_RUNNING,	 /* vCPUs run (also after resume) */
+	VMM_EV_RUNNING, /* vCPUs run (also after resume) */
 	VMM_EV_PAUSED,
 	VMM_EV_POWEROFF, /* the guest asked to power off, halt or (no-reboot) reset */
 	VMM_EV_PANIC,
-	VMM_EV_EXIT, /* the process is gone; detail: "exit 1: last line of its stderr". Always last. */
+	VMM_EV_EXIT, /* the process is gone; detail: "exit 1: last line of its stderr". Always last.
+		      */
 };
 
 struct vmm_callbacks {
@@ -69,21 +70,23 @@ struct vmm {
 };
 
 struct vmm_detect {
-	bool found;	   /* can run here */
+	bool found;        /* can run here */
 	char program[256]; /* absolute path, or "" */
 	char version[64];
-	char accel[16];	 /* "tcg", "kvm" */
-	char why[256];	 /* when not found: what is missing and what to do; else a remark or "" */
+	char accel[16]; /* "tcg", "kvm" */
+	char why[256];  /* when not found: what is missing and what to do; else a remark or "" */
 };
 
 struct vmm_ops {
 	const char *name; /* "qemu", "firecracker" */
-	/* Looks at this host; quick (one --version process at most, answer cached by path+mtime). */
+	/* Looks at this host; quick (one --version process at most, answer cached by path+mtime).
+	 */
 	void (*detect)(struct vmm_detect *ret);
 	/* Makes a vmm that is not started. Never fails but for memory. */
 	struct vmm *(*create)(void);
-	/* Spawns and brings the guest to its first instruction; done is called from the loop. An error
-	 * here or in done leaves no process and no file. Deadline is the caller's: cancel by destroy. */
+	/* Spawns and brings the guest to its first instruction; done is called from the loop. An
+	 * error here or in done leaves no process and no file. Deadline is the caller's: cancel by
+	 * destroy. */
 	int (*start)(struct vmm *v, vmm_done *done, struct err *e);
 	/* Takes over a running one after a daemon restart (vmm.pid in dir); done when its monitor
 	 * answered; state is then RUNNING or PAUSED. -ESRCH: not alive. */
@@ -104,8 +107,8 @@ extern const struct vmm_ops *const vmm_drivers[];
 
 /* "auto" or a driver's name. -ENOENT: no such driver (names those there are); -ENODEV: it cannot
  * run here, with why. */
-int vmm_pick(const char *name, const struct vmm_ops **ret, struct vmm_detect *ret_detect,
-	struct err *e);
+int vmm_pick(
+	const char *name, const struct vmm_ops **ret, struct vmm_detect *ret_detect, struct err *e);
 
 /* Sets up the common part; drivers call it from start/adopt callers' side once. */
 void vmm_setup(struct vmm *v, struct ev_loop *loop, const struct vmm_config *config,

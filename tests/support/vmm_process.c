@@ -85,6 +85,17 @@ static int start(struct vmm *v, vmm_done *done, struct err *e)
 	return answer_later(v, done, VMM_RUNNING);
 }
 
+/* As pause left it: in the state T of /proc/PID/stat. */
+static bool stopped(pid_t pid)
+{
+	autofile FILE *f = NULL;
+	char path[64], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	return f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && state == 'T';
+}
+
 static int adopt(struct vmm *v, vmm_done *done, struct err *e)
 {
 	char pid_file[600];
@@ -96,7 +107,7 @@ static int adopt(struct vmm *v, vmm_done *done, struct err *e)
 	if (r < 0)
 		return err_set(e, -r, "no pid file");
 	r = proc_adopt(&v->proc, v->loop, id, on_exit_event, of(v), e);
-	return r < 0 ? r : answer_later(v, done, VMM_RUNNING);
+	return r < 0 ? r : answer_later(v, done, stopped(id.pid) ? VMM_PAUSED : VMM_RUNNING);
 }
 
 static int pause_vm(struct vmm *v, vmm_done *done, struct err *e)

@@ -419,3 +419,21 @@ struct packet guest_packet(uint32_t guest_port, uint32_t host_port, enum packet_
 		.buf_alloc = GUEST_BUF_ALLOC,
 	};
 }
+
+uint8_t pattern_at(uint64_t n)
+{
+	return (uint8_t)(n ^ (n >> 8) * 31 ^ (n >> 16) * 17);
+}
+
+void pattern_fill(void *p, uint64_t at, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((uint8_t *)p)[i] = pattern_at(at + i);
+}
+
+void pattern_check(const void *p, uint64_t at, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (((const uint8_t *)p)[i] != pattern_at(at + i))
+			fail_msg("byte %llu is wrong", (unsigned long long)(at + i));
+}

@@ -93,6 +93,12 @@ bool guest_send(struct guest *g, const struct packet *p, const void *payload);
  * (not posted). Empty ones (a buffer given back) are skipped. */
 bool guest_recv(struct guest *g, struct packet *ret);
 
+/* Bytes of a stream by their place, with no period that the size of a ring or buffer could hide,
+ * and a test that fails at the first wrong one. */
+uint8_t pattern_at(uint64_t n);
+void pattern_fill(void *p, uint64_t at, size_t n);
+void pattern_check(const void *p, uint64_t at, size_t n);
+
 /* A packet from the guest's port to the host's, with generous credit. */
 struct packet guest_packet(uint32_t guest_port, uint32_t host_port, enum packet_op op);
 

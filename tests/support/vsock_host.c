@@ -293,3 +293,19 @@ void host_room(struct rig *r, struct host_stream *s, size_t n)
 	if (s->conn)
 		mux_host_writable(&r->mux, s->conn);
 }
+
+void rig_still_works(struct rig *r)
+{
+	struct host_stream *s = rig_guest_open(r, 70000, 1001);
+	struct packet p = rig_packet(s, PACKET_RW);
+
+	p.len = 3;
+	rig_send(r, &p, "abc");
+	assert_int_equal(s->out_len, 3);
+	host_put(r, s, "de", 2);
+	rig_run(r);
+	assert_int_equal(rig_expect(r, PACKET_RW).len, 2);
+	p = rig_packet(s, PACKET_RST);
+	rig_send(r, &p, NULL);
+	rig_silent(r);
+}

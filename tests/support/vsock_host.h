@@ -53,6 +53,9 @@ void rig_silent(struct rig *r);
 /* Uses up the posted receive buffers: the guest has given none. */
 void rig_empty_rx(struct rig *r);
 
+/* The device is alive: another connection opens, moves bytes both ways and ends. */
+void rig_still_works(struct rig *r);
+
 /* A host peer dials the guest. */
 struct host_stream *rig_dial(struct rig *r, uint32_t guest_port);
 /* The same without a pass of the mux. */

@@ -99,7 +99,8 @@ static void test_fields(void **state)
 	(void)state;
 	check_fields("{}", "");
 	check_fields("[1]", "");
-	check_fields("{\"ms\":1.7914239999999999,\"pid\":12,\"path\":\"/a/b\",\"on\":true,\"x\":null}",
+	check_fields(
+		"{\"ms\":1.7914239999999999,\"pid\":12,\"path\":\"/a/b\",\"on\":true,\"x\":null}",
 		"ms=1.791424 pid=12 path=/a/b on=true x=null");
 	check_fields("{\"why\":\"no such thing\",\"e\":\"\"}", "why=\"no such thing\" e=\"\"");
 	check_fields("{\"a\":[1,2],\"o\":{\"k\":\"v\"}}", "a=[1,2] o={\"k\":\"v\"}");

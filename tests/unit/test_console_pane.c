@@ -313,6 +313,15 @@ static void test_rules(void **state)
 	assert_int_equal(pane_rule(p, "stopped"), 0);
 	draw(e, p, &cy, &cx);
 	assert_null(strstr(row(0), "full"));
+	assert_non_null(strstr(row(ROWS - 2), " stopped "));
+	/* Without one the last line stays where it is. */
+	pane_reset(p);
+	feed(p, "one\r\ntwo");
+	pane_settle(p);
+	pane_rule(p, "exit 0");
+	draw(e, p, &cy, &cx);
+	assert_string_equal(row(1), "two");
+	assert_non_null(strstr(row(2), " exit 0 "));
 	pane_free(p);
 }
 

@@ -275,6 +275,29 @@ static void test_given_socket(void **state)
 	assert_int_equal(access(t_path("given.sock"), F_OK), 0); /* it belongs to who made it */
 }
 
+/* Drained: whoever was there is gone, whoever comes waits for the end and is not answered. */
+static void test_drain(void **state)
+{
+	struct liner before, after;
+
+	(void)state;
+	liner_dial(&before, sock());
+	liner_call(&before, 1, "vm.list", NULL);
+	liner_result(&before, 1);
+	rpc_drain(server);
+	liner_expect_eof(&before);
+	liner_dial(&after, sock());
+	liner_call(&after, 1, "vm.list", NULL);
+	t_quiet(0.02);
+	assert_int_equal(connections, 0);
+	rpc_close(server);
+	server = NULL;
+	liner_expect_eof(&after);
+	assert_int_equal(access(sock(), F_OK), -1);
+	liner_close(&before);
+	liner_close(&after);
+}
+
 /* A handler that ends the server under its own feet. */
 static void test_close_from_handler(void **state)
 {
@@ -309,6 +332,7 @@ int main(void)
 		T(test_socket_file),
 		T(test_foreign_socket_stays),
 		T(test_given_socket),
+		T(test_drain),
 		T(test_close_from_handler),
 	};
 

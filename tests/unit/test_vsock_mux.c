@@ -15,25 +15,6 @@
 
 static uint8_t block[65536];
 
-/* Byte n of a stream: no period that a ring or buffer size could hide. */
-static uint8_t byte_at(uint64_t n)
-{
-	return (uint8_t)(n ^ (n >> 8) * 31 ^ (n >> 16) * 17);
-}
-
-static void fill(uint8_t *p, uint64_t at, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		p[i] = byte_at(at + i);
-}
-
-static void check(const uint8_t *p, uint64_t at, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] != byte_at(at + i))
-			fail_msg("byte %llu is wrong", (unsigned long long)(at + i));
-}
-
 static void test_host_dials(void **state)
 {
 	struct rig *r = rig_new(0);
@@ -191,7 +172,7 @@ static void test_host_closes(void **state)
 	uint32_t port = s->conn->host_port;
 
 	(void)state;
-	fill(block, 0, 10000);
+	pattern_fill(block, 0, 10000);
 	host_put(r, s, block, 10000);
 	host_hangup(r, s);
 	rig_run(r);
@@ -202,7 +183,7 @@ static void test_host_closes(void **state)
 			continue;
 		}
 		assert_int_equal(p.op, PACKET_RW);
-		check(r->guest.last_payload, at, p.len);
+		pattern_check(r->guest.last_payload, at, p.len);
 		at += p.len;
 	}
 	p = rig_expect(r, PACKET_SHUTDOWN);
@@ -276,7 +257,7 @@ static void test_guest_closes(void **state)
 
 	(void)state;
 	s->room = 10;
-	fill(block, 0, 1000);
+	pattern_fill(block, 0, 1000);
 	p.len = 1000;
 	rig_send(r, &p, block);
 	p = rig_packet(s, PACKET_SHUTDOWN);
@@ -292,7 +273,7 @@ static void test_guest_closes(void **state)
 	rig_expect(r, PACKET_RST);
 	assert_true(s->closed);
 	assert_int_equal(s->out_len, 1000);
-	check(s->out, 0, 1000);
+	pattern_check(s->out, 0, 1000);
 	assert_int_equal(r->mux.table.count, 0);
 	rig_free(r);
 }
@@ -306,7 +287,7 @@ static void test_guest_closes_host_slow(void **state)
 
 	(void)state;
 	s->room = 0;
-	fill(block, 0, 60000);
+	pattern_fill(block, 0, 60000);
 	p.len = 60000;
 	rig_send(r, &p, block);
 	p = rig_packet(s, PACKET_SHUTDOWN);
@@ -324,7 +305,7 @@ static void test_guest_closes_host_slow(void **state)
 	rig_run(r);
 	assert_true(s->closed);
 	assert_int_equal(s->out_len, 60000);
-	check(s->out, 0, 60000);
+	pattern_check(s->out, 0, 60000);
 	assert_int_equal(r->mux.table.count, 1);
 	rig_free(r);
 }
@@ -497,7 +478,7 @@ static void test_stop_and_go_on(void **state)
 	(void)state;
 	s->room = 10;
 	p.len = 100;
-	fill(block, 0, 100);
+	pattern_fill(block, 0, 100);
 	rig_send(r, &p, block);
 	mux_detach(&r->mux);
 	reads = s->reads;
@@ -506,7 +487,7 @@ static void test_stop_and_go_on(void **state)
 	rig_run(r);
 	assert_int_equal(s->reads, reads);
 	assert_int_equal(s->out_len, 100);
-	check(s->out, 0, 100);
+	pattern_check(s->out, 0, 100);
 	rig_silent(r);
 	mux_attach(&r->mux, &r->rx, &r->tx);
 	rig_run(r);
@@ -541,247 +522,6 @@ static void test_guest_forgotten(void **state)
 	rig_free(r);
 }
 
-/* Flood, in packets: one connection with endless bytes and endless credit, another with a byte now
- * and then. The byte has to be among the next turns' packets, whatever the flood does. */
-static void run_fairness(unsigned floods)
-{
-	struct rig *r = rig_new(GUEST_EVENT_IDX);
-	struct host_stream *quiet, *flood[8];
-	uint8_t *bytes = calloc(1, 4u << 20);
-	unsigned worst = 0;
-	struct packet p;
-
-	assert_non_null(bytes);
-	quiet = rig_open(r, 1);
-	for (unsigned i = 0; i < floods; i++)
-		flood[i] = rig_open(r, 100 + i);
-	for (unsigned i = 0; i < floods; i++) {
-		p = rig_packet(flood[i], PACKET_CREDIT_UPDATE);
-		p.buf_alloc = UINT32_MAX;
-		rig_send(r, &p, NULL);
-		host_put(r, flood[i], bytes, 4u << 20);
-	}
-	for (unsigned round = 0; round < 40; round++) {
-		unsigned between = 0;
-		bool found = false;
-
-		host_put(r, quiet, "x", 1);
-		while (!found) {
-			r->result = mux_run(&r->mux);
-			while (guest_recv(&r->guest, &p)) {
-				found |= p.dst_port == 1;
-				between += !found;
-			}
-			assert_true(between < 10000);
-			guest_post_all(&r->guest);
-		}
-		worst = max_of(worst, between);
-	}
-	/* One pass that was under way, and a turn of each. */
-	assert_in_range(worst, 1, VSOCK_RX_CHAINS + floods * VSOCK_TURN_CHAINS);
-	for (unsigned i = 0; i < floods; i++)
-		assert_true(flood[i]->in_at > 100000);
-	free(bytes);
-	rig_free(r);
-}
-
-static void test_fairness(void **state)
-{
-	(void)state;
-	run_fairness(1);
-	run_fairness(8);
-}
-
-/* Floods share evenly. */
-static void test_even_shares(void **state)
-{
-	struct rig *r = rig_new(0);
-	struct host_stream *s[5];
-	uint8_t *bytes = calloc(1, 8u << 20);
-	size_t least = SIZE_MAX, most = 0;
-	struct packet p;
-
-	(void)state;
-	assert_non_null(bytes);
-	for (unsigned i = 0; i < 5; i++)
-		s[i] = rig_open(r, 100 + i);
-	for (unsigned i = 0; i < 5; i++) {
-		p = rig_packet(s[i], PACKET_CREDIT_UPDATE);
-		p.buf_alloc = UINT32_MAX;
-		rig_send(r, &p, NULL);
-		host_put(r, s[i], bytes, 8u << 20);
-	}
-	for (unsigned round = 0; round < 200; round++) {
-		mux_run(&r->mux);
-		while (guest_recv(&r->guest, &p))
-			;
-		guest_post_all(&r->guest);
-	}
-	for (unsigned i = 0; i < 5; i++) {
-		least = min_of(least, s[i]->in_at);
-		most = max_of(most, s[i]->in_at);
-	}
-	assert_in_range(most - least, 0, VSOCK_TURN_CHAINS * 3732);
-	free(bytes);
-	rig_free(r);
-}
-
-/* A host peer that never reads holds its own connection only. */
-static void test_stuck_reader_holds_nobody(void **state)
-{
-	struct rig *r = rig_new(0);
-	struct host_stream *stuck = rig_guest_open(r, 1, 1001), *fine = rig_guest_open(r, 2, 1001);
-	struct packet p;
-
-	(void)state;
-	stuck->room = 0;
-	for (unsigned i = 0; i < VSOCK_BUF_BIG / 65536; i++) {
-		p = rig_packet(stuck, PACKET_RW);
-		p.len = 65536;
-		rig_send(r, &p, block);
-		p = rig_packet(fine, PACKET_RW);
-		p.len = 1000;
-		rig_send(r, &p, block);
-		assert_int_equal(fine->out_len, (i + 1) * 1000);
-	}
-	rig_free(r);
-}
-
-/* The guest gives no receive buffers while 1000 peers dial: they wait, then all are served. */
-static void test_no_rx_buffers(void **state)
-{
-	struct rig *r = rig_new(GUEST_EVENT_IDX);
-	unsigned got = 0;
-	struct packet p;
-
-	(void)state;
-	for (unsigned i = 0; i < 1000; i++)
-		assert_non_null(rig_dial(r, i));
-	assert_true(r->mux.starved);
-	/* 128 are in the buffers it had. The rest as it posts, each by a kick. */
-	while (got < 1000) {
-		while (guest_recv(&r->guest, &p)) {
-			assert_int_equal(p.op, PACKET_REQUEST);
-			assert_int_equal(p.dst_port, got);
-			got++;
-		}
-		guest_post(&r->guest, 7);
-		if (got < 993)
-			assert_true(guest_wants_kick(&r->guest, GUEST_RX));
-		rig_run(r);
-	}
-	rig_silent(r);
-	rig_free(r);
-}
-
-/* rx buffers of other sizes than Linux has today. */
-static void run_rx_size(uint32_t size)
-{
-	struct rig *r = rig_new(0);
-	struct host_stream *s = rig_open(r, 52);
-	struct packet p;
-	uint64_t at = 0;
-	uint32_t len;
-	uint16_t head;
-
-	/* Swap the posted buffers for small ones: serve them away first. */
-	while (r->guest.rings[GUEST_RX].nfree < 128) {
-		p = rig_packet(s, PACKET_CREDIT_REQUEST);
-		rig_send(r, &p, NULL);
-		while (guest_used(&r->guest, GUEST_RX, &head, &len))
-			;
-	}
-	r->guest.rx_size = size;
-	guest_post_all(&r->guest);
-	fill(block, 0, 50000);
-	host_put(r, s, block, 50000);
-	for (unsigned i = 0; at < 50000 && i < 100000; i++) {
-		rig_run(r);
-		while (guest_recv(&r->guest, &p)) {
-			check(r->guest.last_payload, at, p.len);
-			at += p.len;
-		}
-		guest_post_all(&r->guest);
-	}
-	assert_int_equal(at, 50000);
-	rig_free(r);
-}
-
-static void test_rx_sizes(void **state)
-{
-	static const uint32_t sizes[] = {45, 46, 64, 100, 1500, 3775};
-
-	(void)state;
-	for (unsigned i = 0; i < countof(sizes); i++)
-		run_rx_size(sizes[i]);
-}
-
-/* Both ways at once, with a reader that is full now and then and 32-bit counters that wrap. */
-static void run_flood(unsigned flags)
-{
-	struct rig *r = rig_new(flags);
-	struct host_stream *s = rig_open(r, 52);
-	const uint64_t total = 8u << 20;
-	uint64_t sent = 0, got = 0, checked = 0, in = 0;
-	uint32_t guest_fwd = 0xfff80000, tx = 0xfff80000, peer_fwd;
-
-	/* As if 4 GB had gone before. */
-	s->conn->rx_cnt = s->conn->fwd_cnt = s->conn->fwd_told = tx;
-	s->conn->tx_cnt = s->conn->peer_fwd = guest_fwd;
-	peer_fwd = tx;
-	s->room = 0;
-	while (got < total || checked < total) {
-		struct packet p;
-
-		if (in < total && s->in_len - s->in_at < 100000) {
-			s->in_len = s->in_at = 0;
-			fill(block, in, sizeof(block));
-			host_put(r, s, block, sizeof(block));
-			in += sizeof(block);
-		}
-		while (sent < total) {
-			uint32_t credit = VSOCK_BUF_BIG - (tx - peer_fwd);
-
-			p = rig_packet(s, PACKET_RW);
-			p.fwd_cnt = guest_fwd;
-			p.len = (uint32_t)min_of(
-				min_of(credit, 1 + (uint32_t)(sent * 7 % 65536)), total - sent);
-			fill(block, sent, p.len);
-			if (p.len == 0 || !guest_send(&r->guest, &p, block))
-				break;
-			sent += p.len;
-			tx += p.len;
-		}
-		rig_run(r);
-		while (guest_recv(&r->guest, &p)) {
-			peer_fwd = p.fwd_cnt;
-			if (p.op == PACKET_RW) {
-				check(r->guest.last_payload, got, p.len);
-				got += p.len;
-				guest_fwd += p.len;
-			}
-		}
-		guest_post_all(&r->guest);
-		p = rig_packet(s, PACKET_CREDIT_UPDATE);
-		p.fwd_cnt = guest_fwd;
-		rig_send(r, &p, NULL);
-		check(s->out, checked, s->out_len);
-		checked += s->out_len;
-		s->out_len = 0;
-		host_room(r, s, 30000 + sent % 50000);
-	}
-	assert_true(tx < 0xfff80000 && guest_fwd < 0xfff80000);
-	rig_free(r);
-}
-
-static void test_flood(void **state)
-{
-	(void)state;
-	run_flood(0);
-	run_flood(GUEST_EVENT_IDX);
-	run_flood(GUEST_EVENT_IDX | GUEST_INDIRECT);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -806,12 +546,6 @@ int main(void)
 		cmocka_unit_test(test_nothing_in_flight),
 		cmocka_unit_test(test_stop_and_go_on),
 		cmocka_unit_test(test_guest_forgotten),
-		cmocka_unit_test(test_fairness),
-		cmocka_unit_test(test_even_shares),
-		cmocka_unit_test(test_stuck_reader_holds_nobody),
-		cmocka_unit_test(test_no_rx_buffers),
-		cmocka_unit_test(test_rx_sizes),
-		cmocka_unit_test(test_flood),
 	};
 
 	return cmocka_run_group_tests_name("vsock_mux", tests, NULL, NULL);

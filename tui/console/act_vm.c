@@ -157,6 +157,4 @@ void act_BUILD(struct app *a, const char *arg)
 		snprintf(done, sizeof(done), "image %.63s is built", name);
 	jsonx_add_str(o, "name", name);
 	app_call(a, "image.build", o, done);
-	if (!im || strcmp(im->state, "ready") != 0)
-		app_notice(a, NOTICE_INFO, "building image %s", name);
 }

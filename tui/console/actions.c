@@ -14,6 +14,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #define NONE     NEED_NONE
 #define VM       NEED_VM
 #define ALIVE    NEED_ALIVE
+#define BOOTED   NEED_BOOTED
 #define RUNNING  NEED_RUNNING
 #define ENDED    NEED_ENDED
 #define HINT     ACTION_HINT
@@ -30,6 +31,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef NONE
 #undef VM
 #undef ALIVE
+#undef BOOTED
 #undef RUNNING
 #undef ENDED
 #undef HINT
@@ -84,24 +86,27 @@ char *action_key_text(enum action a, char *out, size_t n)
 bool action_allowed(enum action a, const struct deck_vm *vm, char *why, size_t n)
 {
 	const struct action_info *info = &action_table[a];
+	enum action_need need = info->need;
 
-	if (info->need == NEED_NONE)
+	if (need == NEED_NONE || (need == NEED_VM && vm))
 		return true;
 	if (!vm) {
 		snprintf(why, n, "%s: no VM is selected (b boots one)", info->name);
 		return false;
 	}
-	if (info->need == NEED_ALIVE && !deck_vm_alive(vm))
-		snprintf(why, n, "%s: %s has ended already", info->name, vm->name);
-	else if (info->need == NEED_RUNNING && vm->state == DECK_STARTING && !vm->gone)
-		snprintf(why, n, "%s: %s is still booting", info->name, vm->name);
-	else if (info->need == NEED_RUNNING && vm->state == DECK_PAUSED)
-		snprintf(why, n, "%s: %s is paused (p resumes it)", info->name, vm->name);
-	else if (info->need == NEED_RUNNING && (vm->state != DECK_RUNNING || vm->gone))
-		snprintf(why, n, "%s: %s is %s", info->name, vm->name, deck_state_names[vm->state]);
-	else if (info->need == NEED_ENDED && deck_vm_alive(vm))
+	if (need == NEED_ENDED) {
 		snprintf(why, n, "%s: %s is %s: stop it first (x)", info->name, vm->name,
 			deck_state_names[vm->state]);
+		return !deck_vm_alive(vm);
+	}
+	if (!deck_vm_alive(vm))
+		snprintf(why, n, "%s: %s has ended already", info->name, vm->name);
+	else if (need >= NEED_BOOTED && vm->state == DECK_STARTING)
+		snprintf(why, n, "%s: %s is still booting (X ends it)", info->name, vm->name);
+	else if (need == NEED_RUNNING && vm->state == DECK_PAUSED)
+		snprintf(why, n, "%s: %s is paused (p resumes it)", info->name, vm->name);
+	else if (need == NEED_RUNNING && vm->state != DECK_RUNNING)
+		snprintf(why, n, "%s: %s is %s", info->name, vm->name, deck_state_names[vm->state]);
 	else
 		return true;
 	return false;

@@ -16,7 +16,7 @@ enum action {
 };
 
 enum action_context { CONTEXT_LIST = 1, CONTEXT_PANE = 2, CONTEXT_GUEST = 4, CONTEXT_DECK = 3 };
-enum action_need { NEED_NONE, NEED_VM, NEED_ALIVE, NEED_RUNNING, NEED_ENDED };
+enum action_need { NEED_NONE, NEED_VM, NEED_ALIVE, NEED_BOOTED, NEED_RUNNING, NEED_ENDED };
 enum action_flag { ACTION_HINT = 1, ACTION_DESTROYS = 2, ACTION_ARG = 4 };
 
 struct action_info {

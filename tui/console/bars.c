@@ -157,16 +157,22 @@ static const char *hint_label(const struct app *a, enum action act, const struct
 	return action_table[act].label;
 }
 
+static int hint_columns(enum action act, const char *label)
+{
+	char key[16];
+
+	return text_columns(action_key_text(act, key, sizeof(key))) + text_columns(label) + 3;
+}
+
 static void draw_hint(
 	struct pen *pen, enum role key_role, enum role role, enum action act, const char *label)
 {
 	char key[16];
 
-	action_key_text(act, key, sizeof(key));
-	if (pen->x + text_columns(key) + text_columns(label) + 3 > pen->end)
+	if (pen->x + hint_columns(act, label) > pen->end)
 		return;
 	pen_put(pen, role, " ");
-	pen_put(pen, key_role, key);
+	pen_put(pen, key_role, action_key_text(act, key, sizeof(key)));
 	pen_put(pen, role, " ");
 	pen_put(pen, role, label);
 	pen_put(pen, role, " ");
@@ -193,25 +199,46 @@ static void draw_guest_hints(struct app *a, struct pen *pen)
 	pen_rest(pen, role);
 }
 
+/* Help and quit stand at the right end, whatever else there is room for. */
+static void draw_last_hints(struct pen *pen)
+{
+	static const enum action last[] = {ACT_HELP, ACT_QUIT};
+	struct pen right = *pen;
+	int columns = 0;
+
+	for (size_t i = 0; i < countof(last); i++)
+		columns += hint_columns(last[i], action_table[last[i]].label);
+	right.x = pen->end = max_of(pen->x, pen->end - columns);
+	for (size_t i = 0; i < countof(last); i++)
+		draw_hint(&right, ROLE_MENU_KEY, ROLE_MENU_TEXT, last[i],
+			action_table[last[i]].label);
+	pen_rest(&right, ROLE_MENU_TEXT);
+}
+
+static bool hint_wanted(struct app *a, enum action act, const struct deck_vm *vm)
+{
+	const struct action_info *info = &action_table[act];
+	const struct deck_image *mini = model_image(&a->model, "mini");
+	bool build = act == ACT_BUILD && mini && strcmp(mini->state, "missing") == 0;
+	char why[160];
+
+	return (info->contexts & CONTEXT_DECK) && ((info->flags & ACTION_HINT) || build) &&
+	       act != ACT_HELP && act != ACT_QUIT && action_allowed(act, vm, why, sizeof(why));
+}
+
 void draw_hints(struct app *a)
 {
 	struct pen pen = pen_at(&a->paint, a->layout.hints);
 	const struct deck_vm *vm = app_selected(a);
-	char why[160];
 
 	if (a->keys.deck) {
 		draw_guest_hints(a, &pen);
 		return;
 	}
-	for (int i = 0; i < ACT__COUNT; i++) {
-		const struct action_info *info = &action_table[i];
-		const struct deck_image *mini = model_image(&a->model, "mini");
-		bool build = i == ACT_BUILD && mini && strcmp(mini->state, "missing") == 0;
-
-		if ((info->contexts & CONTEXT_DECK) && ((info->flags & ACTION_HINT) || build) &&
-			action_allowed((enum action)i, vm, why, sizeof(why)))
+	draw_last_hints(&pen);
+	for (int i = 0; i < ACT__COUNT; i++)
+		if (hint_wanted(a, (enum action)i, vm))
 			draw_hint(&pen, ROLE_MENU_KEY, ROLE_MENU_TEXT, (enum action)i,
 				hint_label(a, (enum action)i, vm));
-	}
 	pen_rest(&pen, ROLE_MENU_TEXT);
 }

@@ -167,7 +167,6 @@ static void on_event(void *user, struct json_object *event, bool gap)
 		app_list_images(a);
 	if (name && strcmp(name, "asset.build.done") == 0)
 		app_notice(a, NOTICE_OK, "the image is built: b boots it");
-	app_dirty(a);
 }
 
 const struct link_handler app_link_handler = {on_up, on_down, on_event};

@@ -62,8 +62,8 @@ static void draw_line(struct app *a, struct confirm *c)
 	struct pen pen = pen_at(&a->paint, a->layout.hints);
 
 	pen_printf(&pen, ROLE_PROMPT, " %s ", c->question);
-	pen_put(&pen, ROLE_MENU_KEY, "y");
-	pen_put(&pen, ROLE_TEXT, "es / any other key: no ");
+	pen_put(&pen, ROLE_MENU_KEY, " y");
+	pen_put(&pen, ROLE_TEXT, " yes   any other key: no ");
 	app_cursor(a, pen.y, min_of(pen.x, pen.end - 1));
 	pen_rest(&pen, ROLE_TEXT);
 }

@@ -176,11 +176,13 @@ void pane_settle(struct pane *p)
 	VTermPos at;
 
 	pane_cancel(p);
-	pane_say(p, "\x1b[?1049l\x1b[?1l\x1b>\x1b[?25h\x1b[?2004l\x1b[?6l\x1b[?7h\x1b[4l"
-		    "\x1b(B\x0f\x1b[m");
-	/* Setting the margins moves the cursor home: put it back. */
+	/* Back to where the full-screen program found the cursor; without one it stays. */
+	if (p->term.grid.alternate)
+		pane_say(p, "\x1b[?1049l");
+	/* Margins and origin mode move the cursor home: it is put back. */
 	at = cursor_of(p);
-	pane_say(p, "\x1b[?69l\x1b[r");
+	pane_say(p, "\x1b[?1l\x1b>\x1b[?25h\x1b[?2004l\x1b[?7h\x1b[4l\x1b(B\x0f\x1b[m"
+		    "\x1b[?6l\x1b[?69l\x1b[r");
 	move_to(p, at.row, at.col);
 	if (at.col > 0)
 		pane_say(p, "\r\n");
