@@ -35,6 +35,7 @@ static void exec_free(struct exec *x)
 	if (i >= SLOTS_WARM)
 		madvise(&xs->memory[i], sizeof(xs->memory[i]), MADV_DONTNEED);
 	loop_set(&x->agent->loop, xs->listen_slot, EPOLLIN);
+	power_on_progress(&x->agent->power);
 }
 
 static bool leader_exists(const struct exec *x)
@@ -300,6 +301,14 @@ uint32_t execs_running(const struct execs *xs)
 	for (int i = 0; i < EXEC_SLOTS; i++)
 		n += leader_exists(&xs->slot[i]);
 	return n;
+}
+
+bool execs_busy(const struct execs *xs)
+{
+	for (int i = 0; i < EXEC_SLOTS; i++)
+		if (xs->slot[i].state == EXEC_DRAINING || xs->slot[i].state == EXEC_CLOSING)
+			return true;
+	return false;
 }
 
 static struct exec *exec_of(struct execs *xs, pid_t pid)

@@ -98,6 +98,8 @@ void execs_serve(struct execs *xs);
 /* Drops the connections of commands that run: their host is another machine's now. */
 void execs_drop(struct execs *xs);
 uint32_t execs_running(const struct execs *xs);
+/* Output or EXIT of a command is still on its way to the host. */
+bool execs_busy(const struct execs *xs);
 /* pid ended and is reaped next: the last moment its number is surely its own. */
 void execs_on_zombie(struct execs *xs, pid_t pid);
 /* pid was reaped. False: not a command's. */

@@ -163,9 +163,11 @@ static void main_ended(struct mainproc *m)
 		output_main_exit(&m->agent->output);
 		power_begin(&m->agent->power, POWER_MAIN_ENDED,
 			m->how == WIRE_SIGNALED ? 128 + m->value : m->value, POWER_GRACE_MS);
+		power_on_progress(&m->agent->power);
 		return;
 	}
 	m->state = MAIN_NONE;
+	power_on_progress(&m->agent->power);
 	if (!power_going(&m->agent->power))
 		timer_start(&m->agent->loop, &m->timer,
 			lived_ms < MAIN_RESPAWN_MS ? MAIN_RESPAWN_MS : 0, shell_run, m);

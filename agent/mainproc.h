@@ -36,6 +36,11 @@ void main_resize(struct mainproc *m, uint16_t rows, uint16_t cols);
 void main_hangup(const struct mainproc *m);
 /* pid was reaped. False: not the main process. */
 bool main_on_exit(struct mainproc *m, pid_t pid, uint8_t how, int32_t value);
+/* It ended, and its last output is still being read. */
+static inline bool main_draining(const struct mainproc *m)
+{
+	return m->state == MAIN_DRAINING;
+}
 /* As OUT_OPEN wants it. */
 uint8_t main_wire_state(const struct mainproc *m);
 

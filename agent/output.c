@@ -212,7 +212,7 @@ static int on_resume(struct output *o, const struct wire_frame *f)
 	output_input_write(o);
 	o->credit = (uint32_t)ring_room(&o->input);
 	link_proved(&o->link);
-	power_on_stored(&o->agent->power);
+	power_on_progress(&o->agent->power);
 	return 0;
 }
 
@@ -225,7 +225,7 @@ static int on_stored(struct output *o, const struct wire_frame *f)
 		return -EPROTO;
 	if (offset > o->ring.first)
 		ring_release(&o->ring, offset);
-	power_on_stored(&o->agent->power);
+	power_on_progress(&o->agent->power);
 	return 0;
 }
 

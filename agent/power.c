@@ -74,7 +74,7 @@ static void on_timeout(void *user)
 	struct power *p = user;
 
 	if (p->state == POWER_STORE || p->state == POWER_LAST) {
-		say_error("power off: the host has not stored all output in time");
+		say_error("power off: the host has not taken all output in time");
 		p->gave_up = true;
 	}
 	power_enter(p, p->state + 1);
@@ -99,6 +99,19 @@ static void enter_term(struct power *p)
 		wait_ms(p, p->grace_ms);
 }
 
+/* Whether there is nothing to wait for in STORE or LAST. */
+static bool settled(const struct power *p)
+{
+	struct agent *a = p->agent;
+
+	if (p->gave_up)
+		return true;
+	/* What others write after the main process ended is not waited for while they live. */
+	if (p->state == POWER_STORE)
+		return a->output.ring.first >= p->main_end;
+	return output_stored(&a->output) && !execs_busy(&a->execs) && !main_draining(&a->main);
+}
+
 static void power_enter(struct power *p, enum power_state state)
 {
 	timer_stop(&p->timer);
@@ -108,7 +121,7 @@ static void power_enter(struct power *p, enum power_state state)
 		break;
 	case POWER_STORE:
 	case POWER_LAST:
-		if (p->gave_up || output_stored(&p->agent->output))
+		if (settled(p))
 			power_enter(p, state + 1);
 		else
 			wait_ms(p, POWER_STORE_MS);
@@ -129,6 +142,7 @@ static void power_enter(struct power *p, enum power_state state)
 void power_begin(struct power *p, enum power_reason reason, int32_t status, uint32_t grace_ms)
 {
 	if (p->state == POWER_STORE) {
+		p->grace_ms = grace_ms;
 		power_enter(p, POWER_TERM);
 		return;
 	}
@@ -138,6 +152,7 @@ void power_begin(struct power *p, enum power_reason reason, int32_t status, uint
 	p->reason = reason;
 	p->status = status;
 	p->grace_ms = grace_ms;
+	p->main_end = p->agent->output.ring.next;
 	power_enter(p, reason == POWER_MAIN_ENDED ? POWER_STORE : POWER_TERM);
 }
 
@@ -146,7 +161,7 @@ bool power_going(const struct power *p)
 	return p->state != POWER_UP;
 }
 
-void power_on_stored(struct power *p)
+void power_on_progress(struct power *p)
 {
 	p->gave_up = false;
 	if (p->state == POWER_STORE || p->state == POWER_LAST)

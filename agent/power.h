@@ -2,14 +2,14 @@
  * SIGKILL, output stored, sync, reset. Each wait is bounded, and the loop goes on serving
  * meanwhile.
  *
- * state | waits for                    | at most
- * ------+------------------------------+-----------------------------------
- * UP    |                              |
- * STORE | host has the main's output   | POWER_STORE_MS without progress
- * TERM  | all processes are gone       | the grace asked for
- * KILL  | all processes are gone       | POWER_KILL_MS
- * LAST  | host has all output          | POWER_STORE_MS without progress
- * DONE  |                              |
+ * state | waits for                          | at most
+ * ------+------------------------------------+--------------------------------
+ * UP    |                                    |
+ * STORE | host has the main process' output  | POWER_STORE_MS without progress
+ * TERM  | all processes are gone             | the grace asked for
+ * KILL  | all processes are gone             | POWER_KILL_MS
+ * LAST  | host has all output and each EXIT  | POWER_STORE_MS without progress
+ * DONE  |                                    |
  */
 #ifndef VMDECK_AGENT_POWER_H
 #define VMDECK_AGENT_POWER_H
@@ -33,7 +33,8 @@ struct power {
 	enum power_reason reason;
 	int32_t status; /* main process' */
 	uint32_t grace_ms;
-	bool gave_up; /* the host stored nothing for a whole limit, and nothing since */
+	uint64_t main_end; /* offset behind the main process' output */
+	bool gave_up;      /* the host took nothing for a whole limit, and nothing since */
 	struct timer timer;
 };
 
@@ -41,8 +42,8 @@ void power_init(struct power *p, struct agent *a);
 /* Starts the end; a later call only cuts the wait for the main process' output short. */
 void power_begin(struct power *p, enum power_reason reason, int32_t status, uint32_t grace_ms);
 bool power_going(const struct power *p);
-/* The host stored something more. */
-void power_on_stored(struct power *p);
+/* The host stored or took something more, or a process' output has come to its end. */
+void power_on_progress(struct power *p);
 /* A child was reaped. */
 void power_on_reaped(struct power *p);
 /* The agent has no children any more. */

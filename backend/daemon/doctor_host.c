@@ -72,16 +72,20 @@ void doctor_devices(struct doctor *d)
 
 void doctor_memory(struct doctor *d)
 {
-	uint64_t have;
-	char size[32];
+	struct host_mem m;
+	char have[32], total[32];
 	struct err e = {0};
+	bool low;
 
-	if (host_mem_available(&have, &e) < 0)
+	if (host_mem_read(&m, &e) < 0) {
 		doctor_add(d, "memory", DOCTOR_WARN, NULL, "%s", e.msg);
-	else
-		doctor_add(d, "memory", have < MEMORY_ROOM ? DOCTOR_WARN : DOCTOR_FOUND,
-			have < MEMORY_ROOM ? "stop some programs or VMs" : NULL, "%s available",
-			str_bytes(size, sizeof(size), have));
+		return;
+	}
+	low = m.available < MEMORY_ROOM;
+	doctor_add(d, "memory", low ? DOCTOR_WARN : DOCTOR_FOUND,
+		low ? "stop some programs or VMs" : NULL, "%s of %s available",
+		str_bytes(have, sizeof(have), m.available),
+		str_bytes(total, sizeof(total), m.total));
 }
 
 void doctor_fds(struct doctor *d)

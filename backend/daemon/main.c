@@ -182,16 +182,18 @@ static int daemon_init(struct daemon *d, struct err *e)
 	return open_services(d, e);
 }
 
+/* The socket goes last: a client that comes meanwhile waits for the next daemon instead of meeting
+ * a home that is still locked. */
 static void daemon_fini(struct daemon *d)
 {
-	rpc_close(d->rpc);
-	d->rpc = NULL;
+	rpc_drain(d->rpc);
 	svc_image_close(d);
 	vm_host_close(&d->vms);
 	if (d->events)
 		daemon_event(d, "", "", "daemon.stop", NULL);
 	events_close(d->events);
 	close_fd(&d->home_lock);
+	rpc_close(d->rpc);
 	ev_loop_destroy(d->loop);
 }
 

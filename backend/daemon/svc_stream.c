@@ -1,6 +1,7 @@
 /* vm.attach, vm.logs, vm.exec: calls that turn their connection into a stream of frames. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
@@ -103,9 +104,14 @@ static void on_vm_change(struct vm_watch *w, bool gone)
 static const struct stream_callbacks attach_cb = {on_input, on_feed_resize, on_feed_end};
 static const struct stream_callbacks logs_cb = {NULL, NULL, on_feed_end};
 
-static uint64_t start_offset(struct json_object *params, const struct vm *vm, int64_t tail)
+/* What there is to read: bytes first..end, by number. */
+struct extent {
+	uint64_t first, end;
+};
+
+static uint64_t start_offset(struct json_object *params, struct extent x, int64_t tail)
 {
-	uint64_t end = outlog_end(vm->out), first = outlog_first(vm->out);
+	uint64_t first = x.first, end = x.end;
 	int64_t since = jsonx_int(params, "since", -1);
 	uint64_t at = since >= 0                          ? (uint64_t)since
 		      : tail >= 0 && end > (uint64_t)tail ? end - (uint64_t)tail
@@ -114,23 +120,36 @@ static uint64_t start_offset(struct json_object *params, const struct vm *vm, in
 	return at < first ? first : at > end ? end : at;
 }
 
-static struct json_object *offsets(const struct vm *vm, uint64_t start)
+static struct extent log_extent(const struct vm *vm)
+{
+	return (struct extent){outlog_first(vm->out), outlog_end(vm->out)};
+}
+
+static struct extent file_extent(const char *path)
+{
+	struct stat st;
+
+	return (struct extent){0, stat(path, &st) == 0 ? (uint64_t)st.st_size : 0};
+}
+
+static struct json_object *offsets(struct extent x, uint64_t start)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "first", json_object_new_uint64(outlog_first(vm->out)));
+	json_object_object_add(o, "first", json_object_new_uint64(x.first));
 	json_object_object_add(o, "start", json_object_new_uint64(start));
-	json_object_object_add(o, "end", json_object_new_uint64(outlog_end(vm->out)));
+	json_object_object_add(o, "end", json_object_new_uint64(x.end));
 	return o;
 }
 
 static void start_feed(struct rpc_call *call, struct vm *vm, struct stream_spec *spec, bool attach)
 {
 	struct daemon *d = rpc_user(call);
+	struct extent x = spec->file ? file_extent(spec->file) : log_extent(vm);
 	struct follower *f;
 	struct err e = {0};
 
-	if (rpc_upgrade(call, offsets(vm, spec->offset), &spec->client_fd, &e) < 0)
+	if (rpc_upgrade(call, offsets(x, spec->offset), &spec->client_fd, &e) < 0)
 		return;
 	f = xcalloc(1, sizeof(*f));
 	f->attach = attach;
@@ -161,7 +180,7 @@ static void handle_attach(struct rpc_call *call, struct json_object *params)
 		return;
 	}
 	spec.log = vm->out;
-	spec.offset = start_offset(params, vm, jsonx_int(params, "tail", ATTACH_TAIL));
+	spec.offset = start_offset(params, log_extent(vm), jsonx_int(params, "tail", ATTACH_TAIL));
 	if (vm->guest && rows && cols)
 		guest_resize(vm->guest, rows, cols);
 	start_feed(call, vm, &spec, true);
@@ -185,12 +204,12 @@ static void handle_logs(struct rpc_call *call, struct json_object *params)
 		rpc_fail(call, &e);
 		return;
 	}
-	if (serial) {
+	if (serial)
 		spec.file = vm->serial_path;
-	} else {
+	else
 		spec.log = vm->out;
-		spec.offset = start_offset(params, vm, jsonx_int(params, "tail", -1));
-	}
+	spec.offset = start_offset(params, serial ? file_extent(spec.file) : log_extent(vm),
+		jsonx_int(params, "tail", -1));
 	start_feed(call, vm, &spec, false);
 }
 

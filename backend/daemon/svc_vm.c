@@ -96,6 +96,9 @@ static int fill_spec(struct daemon *d, struct json_object *params, struct vm_spe
 	int r;
 
 	image = image ? image : "mini";
+	r = str_check_name("image name", image, e);
+	if (r < 0)
+		return r;
 	if (name)
 		snprintf(s->name, sizeof(s->name), "%s", name);
 	else

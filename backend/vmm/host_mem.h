@@ -4,7 +4,11 @@
 
 #include "backend/base/err.h"
 
-/* Bytes that programs can still get: MemAvailable and SwapFree of /proc/meminfo. */
-int host_mem_available(uint64_t *ret, struct err *e);
+struct host_mem {
+	uint64_t total;     /* bytes: MemTotal and SwapTotal of /proc/meminfo */
+	uint64_t available; /* what programs can still get: MemAvailable and SwapFree */
+};
+
+int host_mem_read(struct host_mem *ret, struct err *e);
 
 #endif

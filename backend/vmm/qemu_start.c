@@ -45,17 +45,26 @@ static int check_space(const struct vmm_config *c, struct err *e)
 
 static int check_memory(const struct vmm_config *c, struct err *e)
 {
-	uint64_t need = (uint64_t)(min_of(c->mem_mib, BOOT_RAM_MIB) + QEMU_MEM_MIB) << 20, have;
+	uint64_t need = (uint64_t)(min_of(c->mem_mib, BOOT_RAM_MIB) + QEMU_MEM_MIB) << 20;
+	uint64_t size = (uint64_t)c->mem_mib << 20;
 	char need_text[32], have_text[32];
-	int r = host_mem_available(&have, e);
+	struct host_mem host;
+	int r = host_mem_read(&host, e);
 
-	if (r < 0 || have >= need)
+	if (r < 0)
 		return r;
-	return err_set(e, ENOMEM,
-		"not enough memory for a VM: %s are available, a boot needs %s; stop other VMs "
-		"first",
-		str_bytes(have_text, sizeof(have_text), have),
-		str_bytes(need_text, sizeof(need_text), need));
+	if (size > host.total)
+		return err_set(e, ENOMEM,
+			"this host has %s of memory: a guest of %s does not fit; give it less",
+			str_bytes(have_text, sizeof(have_text), host.total),
+			str_bytes(need_text, sizeof(need_text), size));
+	if (host.available < need)
+		return err_set(e, ENOMEM,
+			"not enough memory for a VM: %s are available, a boot needs %s; stop other "
+			"VMs first",
+			str_bytes(have_text, sizeof(have_text), host.available),
+			str_bytes(need_text, sizeof(need_text), need));
+	return 0;
 }
 
 static int check_config(const struct vmm_config *c, struct err *e)

@@ -1,7 +1,9 @@
 """The floor: stock QEMU with the same kernel, image, agent and vsock library, started and spoken to directly,
 with no daemon in between. Its command line is taken from a VM that vmdeck booted, so both are the same."""
+import fcntl
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -93,6 +95,7 @@ class Bare:
         self.vsock = self.dir / "v.sock"
         self.argv = [a.replace(model["dir"], str(self.dir)).replace(run_dir, str(self.dir)) for a in argv]
         self.monitor_fds = [int(a.split("fd=")[1].split(",")[0]) for a in argv if "socket," in a and "fd=" in a]
+        self.ram_fds = [int(n) for a in argv for n in re.findall(r"mem-path=/proc/self/fd/([0-9]+)", a)]
         self.pid = None
 
     def start(self, library):
@@ -101,12 +104,16 @@ class Bare:
         monitor = self.listen("qmp.sock")
         null = os.open("/dev/null", os.O_RDWR)
         log = os.open(self.dir / "vmm.log", os.O_WRONLY | os.O_CREAT)
+        ram = os.memfd_create("bare-ram")
+        # Above every number that QEMU is given, so that no dup2 hits another's source.
+        sources = {s: fcntl.fcntl(s, fcntl.F_DUPFD_CLOEXEC, 300) for s in (monitor.fileno(), ram)}
         actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
                    (os.POSIX_SPAWN_DUP2, null, 200)]
-        actions += [(os.POSIX_SPAWN_DUP2, monitor.fileno(), fd) for fd in self.monitor_fds]
+        actions += [(os.POSIX_SPAWN_DUP2, sources[monitor.fileno()], fd) for fd in self.monitor_fds]
+        actions += [(os.POSIX_SPAWN_DUP2, sources[ram], fd) for fd in self.ram_fds]
         env = dict(os.environ, LD_PRELOAD=str(library), VMDECK_VSOCK=f"fd=200 path={self.vsock}")
         self.pid = os.posix_spawn(self.argv[0], self.argv, env, file_actions=actions)
-        for fd in (null, log):
+        for fd in (null, log, ram, *sources.values()):
             os.close(fd)
         monitor.close()
 

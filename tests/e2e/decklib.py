@@ -211,12 +211,15 @@ class Deck:
             fake_image(self.home)
         self.env.update(env or {})
         if image and not process:
-            if not Deck.image_ready:
-                build_shared_image()
-                Deck.image_ready = True
-            for name in ("images", "kernels"):
-                if (IMAGE_HOME / name).is_dir():
-                    link_tree(IMAGE_HOME / name, self.home / name)
+            self.link_image()
+
+    def link_image(self, kernels=True):
+        if not Deck.image_ready:
+            build_shared_image()
+            Deck.image_ready = True
+        link_tree(IMAGE_HOME / "images", self.home / "images")
+        if kernels:  # only a rebuild wants them
+            link_tree(IMAGE_HOME / "kernels", self.home / "kernels")
 
     # -- programs
 
@@ -294,14 +297,17 @@ class Deck:
         wait_for("killed daemon is gone", lambda: not alive(pid))
         return pid
 
+    def end_processes(self):
+        if (self.runtime / "daemon.sock").exists():
+            for vm in self.json("ls"):
+                self.run("rm", "-f", vm["id"], code=None)
+            self.run("daemon", "stop", code=None)
+        wait_for(f"all processes of {self.home} end", lambda: not processes_with(str(self.home)), 20)
+
     def close(self):
         """Ends all that runs and asserts that nothing of this home is left."""
         try:
-            if (self.runtime / "daemon.sock").exists():
-                for vm in self.json("ls"):
-                    self.run("rm", "-f", vm["id"], code=None)
-                self.run("daemon", "stop", code=None)
-            wait_for(f"all processes of {self.home} end", lambda: not processes_with(str(self.home)), 20)
+            self.end_processes()
             left = sorted(p.name for p in (self.runtime / "vms").glob("*")) if self.runtime.exists() else []
             left += sorted(p.name for p in (self.home / "vms").glob("*"))
             if left:

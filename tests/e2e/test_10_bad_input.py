@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from decklib import BUILD, Deck, DeckCase, Rpc
+from decklib import BUILD, Deck, DeckCase, needs_vm
 
 
 class Sentences(DeckCase):
@@ -51,6 +51,7 @@ class Sentences(DeckCase):
         _, err = self.deck.run("boo", code=2)
         self.assertIn(b"boot", err)  # proposes the nearest
 
+    @needs_vm
     def test_qemu_missing(self):
         with_image = Deck(env={"PATH": "/nonexistent"})
         try:
@@ -60,6 +61,22 @@ class Sentences(DeckCase):
             self.assertEqual(sorted((with_image.home / "vms").glob("*")), [])
         finally:
             with_image.close()
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root to mount a small filesystem")
+    @needs_vm
+    def test_no_space_left(self):
+        deck = Deck(image=False)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m,mode=700", "tmpfs", deck.home], check=True)
+        try:
+            deck.link_image(kernels=False)
+            said = deck.error("boot", "--name", "x", "--mem", "512M")
+            self.assertRegex(said, "(?i)space|free|full")
+            self.assertEqual(deck.json("ls"), [])
+            self.assertEqual(sorted((deck.home / "vms").glob("*")), [])
+        finally:
+            deck.end_processes()
+            subprocess.run(["umount", deck.home], check=True)
+            deck.close()
 
     def test_path_too_long(self):
         env = dict(self.deck.env, VMDECK_RUNTIME="/tmp/" + "r" * 120)

@@ -1,13 +1,12 @@
 """One real VM through its whole life, by the command line."""
 import hashlib
-import json
 import os
 import random
 import signal
+import socket
 import subprocess
-import unittest
 
-from decklib import BUILD, DeckCase, Frames, alive, fd_count, processes_with, wait_for
+from decklib import DeckCase, Frames, alive, fd_count, wait_for
 
 
 class Life(DeckCase):
@@ -141,6 +140,34 @@ class Life(DeckCase):
     def test_16_serial_is_kept(self):
         out, _ = self.deck.run("logs", "--serial", "web")
         self.assertNotIn(b"Kernel panic", out)
+
+    def test_17_garbage_on_the_vm_sockets(self):
+        """Whoever can reach the sockets beside a VM can't harm the VM or the daemon."""
+        rng, daemon = random.Random(17), self.deck.daemon_pid()
+        run_dir = os.path.dirname(self.web["vsock_path"])
+        for name in ("v.sock", "v.sock_4990", "v.sock_4991"):
+            for data in (b"", b"CONNECT\n", b"CONNECT 99999999999\n", b"CONNECT 1\n", b"\0" * 100,
+                         rng.randbytes(5000), b"CONNECT 4992\n" + rng.randbytes(5000)):
+                with self.subTest(socket=name, data=data[:20]):
+                    s = socket.socket(socket.AF_UNIX)
+                    s.connect(f"{run_dir}/{name}")
+                    try:
+                        s.sendall(data)
+                    except OSError:
+                        pass
+                    s.close()
+        self.assertEqual(self.deck.run("exec", "web", "--", "echo", "unharmed")[0], b"unharmed\n")
+        self.assertEqual(self.deck.daemon_pid(), daemon)
+        if not self.deck.vm("web")["agent"]["connected"]:
+            self.rpc.wait_event("epoch.ack", "web")
+        self.assertEqual(self.deck.vm("web")["state"], "running")
+
+    def test_18_tail_of_logs(self):
+        self.sh("echo one-two-three > /run/vmdeck/output")
+        out, _ = self.deck.run("logs", "-c", "6", "web")
+        self.assertEqual(len(out), 6)
+        out, _ = self.deck.run("logs", "--serial", "-c", "5", "web")
+        self.assertLessEqual(len(out), 5)
 
     def test_90_stop_and_remove(self):
         pid = self.web["pid"]

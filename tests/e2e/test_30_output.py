@@ -24,10 +24,15 @@ def flood_hash(mb):
 
 
 class Flood(DeckCase):
-    def gate(self):
+    def gate(self, name):
         """Shell text that waits until the test says go."""
-        go = self.guest_path("go")
-        return f"rm -f {go}; mkfifo {go}; read go < {go}; "
+        go = self.guest_path(f"go-{name}")
+        return f"mkfifo {go}; read go < {go}; "
+
+    def open_gate(self, name):
+        """The pipe may not be there yet: a boot ends when the agent answers, not when its command runs."""
+        go = self.guest_path(f"go-{name}")
+        self.deck.run("exec", name, "--", "sh", "-c", f"until [ -p {go} ]; do sleep 0.02; done; echo go > {go}")
 
     def wait_stopped(self, name):
         r = self.deck.rpc(subscribe=True)
@@ -40,10 +45,12 @@ class Flood(DeckCase):
 
     def test_flood_is_complete_in_log_and_attach(self):
         mb = 24
-        self.deck.boot("flood", "--", "sh", "-c", self.gate() + flood(mb))
+        self.deck.boot("flood", "--", "sh", "-c", self.gate("flood") + flood(mb))
         attach = self.deck.popen("attach", "--no-stdin", "flood")
+        self.addCleanup(attach.communicate)
+        self.addCleanup(attach.kill)
         h, total = hashlib.sha256(), 0
-        self.deck.run("exec", "flood", "--", "sh", "-c", f"echo go > {self.guest_path('go')}")
+        self.open_gate("flood")
         for chunk in iter(lambda: attach.stdout.read(65536), b""):
             h.update(chunk)
             total += len(chunk)
@@ -52,6 +59,7 @@ class Flood(DeckCase):
         self.assertEqual(h.hexdigest(), flood_hash(mb))
         self.wait_stopped("flood")
         self.assertEqual(self.log_hash("flood"), flood_hash(mb))
+        self.deck.run("rm", "flood")
 
     def test_slow_reader_delays_nobody(self):
         self.deck.boot("slow")
@@ -72,9 +80,9 @@ class Flood(DeckCase):
 
     def test_daemon_killed_in_a_flood_loses_nothing(self):
         lines = 60000
-        self.deck.boot("numbers", "--", "sh", "-c", self.gate() + NUMBERS % lines)
+        self.deck.boot("numbers", "--", "sh", "-c", self.gate("numbers") + NUMBERS % lines)
         r = self.deck.rpc(subscribe=True)
-        self.deck.run("exec", "numbers", "--", "sh", "-c", f"echo go > {self.guest_path('go')}")
+        self.open_gate("numbers")
         for _ in range(3):
             self.deck.kill_daemon()
             self.deck.run("ls")  # starts the next daemon, which adopts

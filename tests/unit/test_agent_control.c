@@ -355,6 +355,7 @@ static void test_poweroff(void **state)
 	const char *late[] = {"true", NULL};
 	struct exec_result r;
 	struct peer p, q, l;
+	struct wire_frame f;
 	char why[256];
 
 	(void)state;
@@ -374,6 +375,10 @@ static void test_poweroff(void **state)
 	exec_finish(&q, &r);
 	assert_int_equal(r.how, WIRE_SIGNALED);
 	assert_int_equal(r.value, SIGKILL);
+	/* The main process' end is told, too. */
+	do
+		assert_int_equal(peer_next(&agent.output, &f, CLIENT_MS), 1);
+	while (f.type != WIRE_OUT_MAIN_EXIT);
 	assert_true(pid_gone(agent.pid, CLIENT_MS));
 	agent_stop(&agent);
 }

@@ -78,7 +78,7 @@ static void command_line(void **state)
 	assert_string_equal(value(&cmd, "-initrd", 0), config.initrd);
 	append = value(&cmd, "-append", 0);
 	assert_non_null(strstr(append, "console=ttyS0 quiet reboot=t panic=-1 "));
-	assert_string_equal(strstr(append, " tsc_early_khz"), " tsc_early_khz=2600004");
+	assert_string_equal(strstr(append, " tsc="), " tsc=reliable tsc_early_khz=2600004");
 	assert_string_equal(cmd.env[0], "LD_PRELOAD=/lib/vmdeck-vsock.so");
 	assert_string_equal(cmd.env[1], "VMDECK_VSOCK=fd=200 path=/run/vmdeck/vms/0badcafe/v.sock");
 	assert_null(cmd.env[2]);

@@ -71,6 +71,20 @@ static void missing_files(void **state)
 	qemu_vm_teardown(&vm);
 }
 
+static void guest_larger_than_the_host(void **state)
+{
+	struct qemu_vm vm;
+
+	(void)state;
+	qemu_vm_need();
+	qemu_vm_setup(&vm, PVH_IDLE);
+	vm.config.mem_mib = 1u << 30;
+	assert_int_equal(qemu_vm_start(&vm), -ENOMEM);
+	assert_non_null(strstr(vm.why.msg, "a guest of 1.0 PiB does not fit"));
+	qemu_vm_nothing_left(&vm);
+	qemu_vm_teardown(&vm);
+}
+
 static void program_missing(void **state)
 {
 	autofree char *path = xstrdup(getenv("PATH"));
@@ -212,6 +226,7 @@ int main(void)
 		cmocka_unit_test(failure_of_qemu_is_told_and_cleaned_up),
 		cmocka_unit_test(not_a_kernel),
 		cmocka_unit_test(missing_files),
+		cmocka_unit_test(guest_larger_than_the_host),
 		cmocka_unit_test(program_missing),
 		cmocka_unit_test(program_is_something_else),
 		cmocka_unit_test(monitor_speaks_garbage),

@@ -17,13 +17,28 @@ static struct cell blank_of(const struct grid *g)
 	return c;
 }
 
-static struct cell *screen_new(int rows, int cols)
+static void clear_row(struct cell *row, int cols, struct cell with)
 {
-	struct cell *s = xcalloc((size_t)rows * (size_t)cols, sizeof(*s));
+	for (int i = 0; i < cols; i++)
+		row[i] = with;
+}
 
-	for (int i = 0; i < rows * cols; i++)
-		s[i] = cell_blank;
+static struct cell **screen_new(int rows, int cols)
+{
+	struct cell **s = xcalloc((size_t)rows, sizeof(struct cell *));
+
+	for (int i = 0; i < rows; i++) {
+		s[i] = xcalloc((size_t)cols, sizeof(struct cell));
+		clear_row(s[i], cols, cell_blank);
+	}
 	return s;
+}
+
+static void screen_free(struct cell **s, int rows)
+{
+	for (int i = 0; s && i < rows; i++)
+		free(s[i]);
+	free(s);
 }
 
 void grid_init(struct grid *g, int rows, int cols)
@@ -45,8 +60,8 @@ static void ring_clear(struct grid *g)
 void grid_fini(struct grid *g)
 {
 	ring_clear(g);
-	free(g->screen[0]);
-	free(g->screen[1]);
+	screen_free(g->screen[0], g->rows);
+	screen_free(g->screen[1], g->rows);
 }
 
 void grid_reset(struct grid *g)
@@ -61,7 +76,7 @@ struct cell *grid_cell(const struct grid *g, int row, int col)
 {
 	if (row < 0 || row >= g->rows || col < 0 || col >= g->cols)
 		return NULL;
-	return &g->screen[g->alternate][row * g->cols + col];
+	return &g->screen[g->alternate][row][col];
 }
 
 /* Writing over one half of a wide character leaves no other half. */
@@ -192,10 +207,30 @@ static void ring_add(struct grid *g, const struct cell *cells, int cols)
 		g->view = min_of(g->view + 1, g->kept);
 }
 
-void grid_push(struct grid *g, int lines)
+void grid_scroll(struct grid *g, int top, int bottom, int lines)
 {
-	for (int row = 0; row < lines && row < g->rows && !g->alternate; row++)
-		ring_add(g, grid_cell(g, row, 0), g->cols);
+	struct cell **row = g->screen[g->alternate], blank = blank_of(g);
+	int n, at;
+
+	top = max_of(top, 0);
+	bottom = min_of(bottom, g->rows);
+	lines = max_of(min_of(lines, bottom - top), top - bottom);
+	for (int i = 0; i < lines && top == 0 && !g->alternate; i++)
+		ring_add(g, row[i], g->cols);
+	/* One step at a time: it is nearly always one, and each moves pointers only. */
+	for (n = abs(lines); n > 0; n--) {
+		struct cell *gone = row[lines > 0 ? top : bottom - 1];
+
+		if (lines > 0)
+			memmove(&row[top], &row[top + 1],
+				(size_t)(bottom - top - 1) * sizeof(struct cell *));
+		else
+			memmove(&row[top + 1], &row[top],
+				(size_t)(bottom - top - 1) * sizeof(struct cell *));
+		at = lines > 0 ? bottom - 1 : top;
+		row[at] = gone;
+		clear_row(gone, g->cols, blank);
+	}
 }
 
 const struct grid_line *grid_back(const struct grid *g, int back)
@@ -223,7 +258,7 @@ static int last_row(const struct grid *g, int screen, int cursor_row)
 {
 	for (int row = g->rows - 1; row > cursor_row; row--)
 		for (int col = 0; col < g->cols; col++)
-			if (!cell_is_blank(&g->screen[screen][row * g->cols + col]))
+			if (!cell_is_blank(&g->screen[screen][row][col]))
 				return row;
 	return cursor_row;
 }
@@ -238,7 +273,7 @@ static int rows_to_push(const struct grid *g, int rows, int cursor_row)
 }
 
 /* Lines that come back at the top of a screen that grows; how many. */
-static int pull_rows(struct grid *g, struct cell *screen, int cols, int wanted)
+static int pull_rows(struct grid *g, struct cell **screen, int cols, int wanted)
 {
 	int n = min_of(wanted, g->kept);
 
@@ -246,7 +281,7 @@ static int pull_rows(struct grid *g, struct cell *screen, int cols, int wanted)
 		struct grid_line *line = &g->ring[(g->first + --g->kept) % SCROLLBACK_LINES];
 
 		copy_row(
-			screen + (size_t)(n - 1 - i) * (size_t)cols, cols, line->cells, line->cols);
+			screen[n - 1 - i], cols, line->cells, line->cols);
 		free(line->cells);
 		*line = (struct grid_line){0};
 	}
@@ -263,7 +298,7 @@ static int hidden_rows_to_push(const struct grid *g, int rows)
 
 int grid_resize(struct grid *g, int rows, int cols, int cursor_row)
 {
-	struct cell *old[2] = {g->screen[0], g->screen[1]};
+	struct cell **old[2] = {g->screen[0], g->screen[1]};
 	int old_rows = g->rows, old_cols = g->cols, pulled = 0, cut[2];
 
 	/* Only the normal screen has lines behind it; an alternate one is redrawn by its program.
@@ -271,7 +306,7 @@ int grid_resize(struct grid *g, int rows, int cols, int cursor_row)
 	cut[0] = g->alternate ? hidden_rows_to_push(g, rows) : rows_to_push(g, rows, cursor_row);
 	cut[1] = g->alternate ? max_of(0, cursor_row + 1 - rows) : 0;
 	for (int row = 0; row < cut[0]; row++)
-		ring_add(g, old[0] + (size_t)row * (size_t)old_cols, old_cols);
+		ring_add(g, old[0][row], old_cols);
 	g->screen[0] = screen_new(rows, cols);
 	g->screen[1] = screen_new(rows, cols);
 	if (rows > old_rows && !g->alternate)
@@ -280,9 +315,8 @@ int grid_resize(struct grid *g, int rows, int cols, int cursor_row)
 		int shift = s == 0 ? pulled - cut[0] : -cut[1];
 
 		for (int row = max_of(0, -shift); row < old_rows && row + shift < rows; row++)
-			copy_row(g->screen[s] + (size_t)(row + shift) * (size_t)cols, cols,
-				old[s] + (size_t)row * (size_t)old_cols, old_cols);
-		free(old[s]);
+			copy_row(g->screen[s][row + shift], cols, old[s][row], old_cols);
+		screen_free(old[s], old_rows);
 	}
 	g->rows = rows;
 	g->cols = cols;

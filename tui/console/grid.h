@@ -27,7 +27,7 @@ struct grid_line {
 
 struct grid {
 	int rows, cols;
-	struct cell *screen[2]; /* owned; [1]: alternate */
+	struct cell **screen[2]; /* owned rows; [1]: alternate */
 	int alternate;          /* which one is seen: 0 or 1 */
 	struct cell pen;        /* colours and attributes of what is written next */
 	struct grid_line *ring; /* owned; made with the first line that scrolls off */
@@ -50,8 +50,9 @@ void grid_put(struct grid *g, int row, int col, const uint32_t *chars, int width
 /* selective: protected cells stay. */
 void grid_erase(struct grid *g, struct grid_rect r, bool selective);
 void grid_copy(struct grid *g, struct grid_rect to, struct grid_rect from);
-/* The top `lines` rows are about to leave at the top of the normal screen: keeps them. */
-void grid_push(struct grid *g, int lines);
+/* Moves whole rows from `top` on up by `lines` (down when negative), up to `bottom`; what leaves at
+ * the top of the normal screen is kept. Rows are moved, not cells. */
+void grid_scroll(struct grid *g, int top, int bottom, int lines);
 /* Changes the size, keeping the rows around the cursor's; returns by how much the cursor's row
  * moves. */
 int grid_resize(struct grid *g, int rows, int cols, int cursor_row);

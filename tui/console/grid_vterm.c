@@ -54,9 +54,10 @@ static int on_scrollrect(VTermRect rect, int downward, int rightward, void *user
 	struct grid_term *t = user;
 	struct grid *g = &t->grid;
 
-	if (downward > 0 && rect.start_row == 0 && rect.start_col == 0 && rect.end_col >= g->cols)
-		grid_push(g, downward < rect.end_row ? downward : rect.end_row);
-	vterm_scroll_rect(rect, downward, rightward, on_moverect, on_erase, user);
+	if (rect.start_col <= 0 && rect.end_col >= g->cols && rightward == 0)
+		grid_scroll(g, rect.start_row, rect.end_row, downward);
+	else
+		vterm_scroll_rect(rect, downward, rightward, on_moverect, on_erase, user);
 	t->changed = true;
 	return 1;
 }
