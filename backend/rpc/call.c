@@ -170,7 +170,7 @@ static void request(struct conn *c, struct json_object *o)
 			"an answer are not taken");
 		return;
 	}
-	if (!version || strcmp(version, "2.0") || !method) {
+	if (!version || strcmp(version, "2.0") != 0 || !method) {
 		call_error(c, id, RPC_INVALID_REQUEST,
 			"not a call: it needs \"jsonrpc\": \"2.0\" and a \"method\"");
 		return;

@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""make screenshots: drives the console in a private terminal over real VMs and writes what is on the screen as
+SVG. Times, ids and process numbers differ from run to run; nothing else should."""
+import argparse
+import contextlib
+import os
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "screens")]
+ap = argparse.ArgumentParser(description=__doc__)
+ap.add_argument("--build", default="build/dev")
+ap.add_argument("--out", default="screenshots")
+ap.add_argument("--only", default="", help="names of pictures, with commas between")
+args = ap.parse_args()
+os.environ["DECK_BUILD"] = str((ROOT / args.build).resolve())
+
+from decklib import BUILD, Deck  # noqa: E402
+from svg import svg  # noqa: E402
+from tmuxlib import Terminal  # noqa: E402
+
+COLS, ROWS = 100, 26
+# What the VMs of the pictures do. web: a terminal with top, and something for it to show.
+WEB = "httpd -p 8080; while :; do gzip -c /bin/busybox >/dev/null; sleep 0.3; done & exec top -d 1"
+WORKER = "i=0; while :; do i=$((i+1)); echo \"job $i: done, queue $((i*7%5))\"; sleep 0.2; done"
+
+
+class Scene:
+    """One console on the shared deck."""
+
+    def __init__(self, stack, deck, rows=ROWS, theme=None):
+        argv = ["env", "TERM=tmux-256color", "COLORTERM=truecolor", BUILD / "vmdeck"]
+        self.deck, self.rows = deck, rows
+        self.t = Terminal(argv + (["--theme", theme] if theme else []), deck.env, cols=COLS, rows=rows)
+        stack.callback(self.t.close)
+        self.wait = self.t.wait
+        self.wait("running")
+
+    def select(self, name):
+        """Moves down to the VM's row from the first one."""
+        self.t.keys("g")
+        for _ in range([vm["name"] for vm in self.deck.json("ls")].index(name)):
+            self.t.keys("j")
+        self.wait(f"── {name}  [")
+
+    def shoot(self, name, title):
+        x, y, shown = self.t.tmux("display-message", "-p", "#{cursor_x} #{cursor_y} #{cursor_flag}").split()
+        picture = svg(self.t.screen(colours=True), COLS, self.rows, (int(x), int(y)) if shown == "1" else None, title)
+        path = ROOT / args.out / f"{name}.svg"
+        path.write_text(picture)
+        print(f"{path.relative_to(ROOT)}: {len(picture) // 1024} kB")
+
+
+def row_has(name, word):
+    return lambda s: any(name in line and word in line for line in s.split("\n"))
+
+
+def boot_vms(deck):
+    deck.run("boot", "--name", "web", "-t", "--", "sh", "-c", WEB)
+    deck.run("boot", "--name", "worker", "--", "sh", "-c", WORKER)
+    deck.run("boot", "--name", "db")
+    deck.run("pause", "db")
+    deck.run("boot", "--name", "nightly", "--", "sh", "-c", "echo nothing to do")
+    rpc = deck.rpc(subscribe=True)
+    if deck.vm("nightly")["state"] != "stopped":
+        rpc.wait_event("vm.state", vm="nightly", state="stopped")
+    rpc.close()
+
+
+def shoot_console(stack, deck):
+    """Keys at top in web, while api boots."""
+    s = Scene(stack, deck)
+    s.wait(lambda text: row_has("db", "paused")(text) and row_has("nightly", "stopped")(text))
+    s.select("web")
+    s.wait("Load average")
+    s.t.keys("a")
+    s.wait("KEYS: guest")
+    s.wait("gzip")
+    api = deck.popen("boot", "--name", "api")
+    s.wait(row_has("api", "starting"))
+    s.wait("gzip")
+    s.shoot("console", "vmdeck: five VMs, top in the pane of one")
+    api.communicate()
+    deck.run("rm", "-f", "api")
+
+
+def shoot_boot(stack, deck):
+    """A VM that boots, with what it waits for."""
+    s = Scene(stack, deck)
+    s.t.keys("b")
+    s.wait("boot a VM")
+    s.t.type("api")
+    s.wait("name    api")
+    s.t.keys("Enter")
+    s.wait("hello since")
+    s.shoot("boot", "vmdeck: a VM boots")
+    s.wait(row_has("api", "running"))
+    deck.run("rm", "-f", "api")
+
+
+def shoot_help(stack, deck):
+    s = Scene(stack, deck, rows=56)
+    s.t.keys("?")
+    s.wait("Good to know")
+    s.shoot("help", "vmdeck: every key")
+
+
+def shoot_light(stack, deck):
+    """A light theme, and an exec in a tab of its own."""
+    s = Scene(stack, deck, theme="paper")
+    s.select("worker")
+    s.t.keys("e")
+    s.wait("exec")
+    s.t.type("ps -o pid,time,args | head -n 4; df -h | head -n 5")
+    s.t.keys("Enter")
+    s.wait("Filesystem")
+    s.shoot("light", "vmdeck: the theme paper")
+
+
+SHOTS = {"console": shoot_console, "boot": shoot_boot, "help": shoot_help, "light": shoot_light}
+
+
+def main():
+    wanted = args.only.split(",") if args.only else list(SHOTS)
+    deck = Deck()
+    try:
+        boot_vms(deck)
+        for name in wanted:
+            with contextlib.ExitStack() as stack:
+                SHOTS[name](stack, deck)
+    finally:
+        deck.close()
+
+
+main()
