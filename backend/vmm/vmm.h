@@ -89,11 +89,13 @@ struct vmm_ops {
 	 * destroy. */
 	int (*start)(struct vmm *v, vmm_done *done, struct err *e);
 	/* Takes over a running one after a daemon restart (vmm.pid in dir); done when its monitor
-	 * answered; state is then RUNNING or PAUSED. -ESRCH: not alive. */
+	 * answered; state is then RUNNING or PAUSED. -ESRCH: not alive. After a failure the process
+	 * may live: kill ends it. */
 	int (*adopt)(struct vmm *v, vmm_done *done, struct err *e);
 	int (*pause)(struct vmm *v, vmm_done *done, struct err *e);
 	int (*resume)(struct vmm *v, vmm_done *done, struct err *e);
-	/* Ends the process at once (SIGKILL by pidfd); VMM_EV_EXIT follows. */
+	/* Ends the process at once (SIGKILL by pidfd); VMM_EV_EXIT follows. What is in dir and
+	 * run_dir then is the owner's to remove. No-op without a process. */
 	void (*kill)(struct vmm *v);
 	/* Frees; leaves the process running (the daemon goes, the VM stays). NULL is fine. */
 	void (*destroy)(struct vmm *v);

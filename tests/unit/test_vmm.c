@@ -1,4 +1,5 @@
 // LIBS: vmm base
+// OBJS: tests/support/qemu_vm.c tests/support/pvh.c
 /* What drivers are made of, without a VM: command line, choice of the driver, version probes, the
  * time stamp counter's rate, the limit on log files. */
 #include <setjmp.h>
@@ -20,6 +21,7 @@
 #include "backend/vmm/qemu_cmd.h"
 #include "backend/vmm/tsc.h"
 #include "backend/vmm/vmm.h"
+#include "tests/support/qemu_vm.h"
 
 #define DEADLINE 30. /* s */
 
@@ -114,7 +116,7 @@ static void command_line_variants(void **state)
 
 /* ---- choice of the driver ------------------------------------------------------------------- */
 
-static void pick(void **state)
+static void pick_refuses(void **state)
 {
 	const struct vmm_ops *ops = NULL;
 	struct vmm_detect d;
@@ -127,14 +129,22 @@ static void pick(void **state)
 	assert_int_equal(vmm_pick("firecracker", &ops, &d, &e), -ENODEV);
 	assert_non_null(strstr(e.msg, "use --vmm qemu"));
 	assert_null(ops);
-	vmm_qemu.detect(&d);
-	if (d.found) {
-		assert_int_equal(vmm_pick("auto", &ops, &d, &e), 0);
-		assert_ptr_equal(ops, &vmm_qemu);
-		assert_string_equal(d.accel, "tcg");
-		assert_true(d.program[0] == '/' && d.version[0]);
-		assert_int_equal(vmm_pick("qemu", &ops, &d, &e), 0);
-	}
+}
+
+static void pick_qemu(void **state)
+{
+	const struct vmm_ops *ops = NULL;
+	struct vmm_detect d;
+	struct err e;
+
+	(void)state;
+	qemu_vm_need();
+	assert_int_equal(vmm_pick("auto", &ops, &d, &e), 0);
+	assert_ptr_equal(ops, &vmm_qemu);
+	assert_string_equal(d.accel, "tcg");
+	assert_true(d.program[0] == '/' && d.version[0]);
+	assert_int_equal(vmm_pick("qemu", &ops, &d, &e), 0);
+	assert_ptr_equal(ops, &vmm_qemu);
 }
 
 static void pick_none(void **state)
@@ -408,7 +418,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command_line),
 		cmocka_unit_test(command_line_variants),
-		cmocka_unit_test(pick),
+		cmocka_unit_test(pick_refuses),
+		cmocka_unit_test(pick_qemu),
 		cmocka_unit_test(pick_none),
 		cmocka_unit_test(firecracker_is_named_but_not_used),
 		cmocka_unit_test(versions),

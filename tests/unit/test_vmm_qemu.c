@@ -32,7 +32,7 @@ static void start_pause_resume_kill(void **state)
 {
 	struct qemu_vm vm;
 	struct proc_id id, on_disk;
-	char path[160], comm[32] = "";
+	char path[160], comm[64] = "";
 	autofile FILE *f = NULL;
 
 	(void)state;
@@ -52,6 +52,11 @@ static void start_pause_resume_kill(void **state)
 	assert_non_null(f);
 	assert_non_null(fgets(comm, sizeof(comm), f));
 	assert_string_equal(comm, "vmdeck-00c0ffee\n");
+	/* Guest memory is where a snapshot will look for it. */
+	snprintf(path, sizeof(path), "/proc/%d/fd/4", (int)id.pid);
+	memset(comm, 0, sizeof(comm));
+	assert_true(readlink(path, comm, sizeof(comm) - 1) > 0);
+	assert_non_null(strstr(comm, "vmdeck-ram-00c0ffee"));
 
 	vm.dones = 0;
 	assert_int_equal(vmm_qemu.resume(vm.v, qemu_vm_on_done, &vm.why), -EALREADY);

@@ -121,8 +121,7 @@ static void draw_field(struct app *a, const struct boot_dialog *b, enum field f,
 	if (ed->len)
 		pen_put(&pen, focus ? ROLE_FIELD_FOCUS : ROLE_FIELD, ed->text);
 	else
-		pen_printf(
-			&pen, focus ? ROLE_FIELD_FOCUS : ROLE_PROMPT_HINT, "(%s)", fields[f].empty);
+		pen_printf(&pen, focus ? ROLE_FIELD_FOCUS : ROLE_FIELD, "(%s)", fields[f].empty);
 	pen_rest(&pen, focus ? ROLE_FIELD_FOCUS : ROLE_FIELD);
 	snprintf(before, sizeof(before), "%.*s", (int)ed->at, ed->text);
 	if (focus)
@@ -139,7 +138,7 @@ static void boot_draw(struct app *a, struct layer *l)
 
 	paint_box(&a->paint, r, ROLE_DIALOG_FRAME, ROLE_DIALOG);
 	pen = pen_at(&a->paint, row);
-	pen_put(&pen, ROLE_TITLE, " boot a VM ");
+	pen_put(&pen, ROLE_DIALOG_TITLE, " boot a VM ");
 	for (int f = 0; f < FIELD__COUNT; f++) {
 		row.y = r.y + 2 + f;
 		if (row.y < r.y + r.h - 1)
@@ -148,19 +147,19 @@ static void boot_draw(struct app *a, struct layer *l)
 	row.y = r.y + r.h - 3;
 	pen = pen_at(&a->paint, row);
 	if (b->error[0])
-		pen_printf(&pen, ROLE_NOTICE_ERROR, "%s", b->error);
+		pen_printf(&pen, ROLE_DIALOG_ERROR, "%s", b->error);
 	else if (im && strcmp(im->state, "missing") == 0)
-		pen_printf(&pen, ROLE_NOTICE_WARN,
+		pen_printf(&pen, ROLE_DIALOG_KEY,
 			"image %s is not built yet: Esc, then i builds it", im->name);
 	else if (im && strcmp(im->state, "building") == 0)
-		pen_printf(&pen, ROLE_NOTICE_WARN, "image %s is being built", im->name);
+		pen_printf(&pen, ROLE_DIALOG_KEY, "image %s is being built", im->name);
 	row.y++;
 	pen = pen_at(&a->paint, row);
-	pen_put(&pen, ROLE_MENU_KEY, "Enter");
+	pen_put(&pen, ROLE_DIALOG_KEY, "Enter");
 	pen_put(&pen, ROLE_DIALOG, " boots   ");
-	pen_put(&pen, ROLE_MENU_KEY, "Tab");
+	pen_put(&pen, ROLE_DIALOG_KEY, "Tab");
 	pen_put(&pen, ROLE_DIALOG, " next field   ");
-	pen_put(&pen, ROLE_MENU_KEY, "Esc");
+	pen_put(&pen, ROLE_DIALOG_KEY, "Esc");
 	pen_put(&pen, ROLE_DIALOG, " not now");
 }
 

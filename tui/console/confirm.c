@@ -86,7 +86,7 @@ static void draw_box(struct app *a, struct confirm *c)
 	pen_put(&pen, ROLE_DIALOG, c->question);
 	in.y++;
 	pen = pen_at(&a->paint, in);
-	pen_put(&pen, ROLE_PROMPT_HINT, c->detail);
+	pen_put(&pen, ROLE_DIALOG_HINT, c->detail);
 	in.y = r.y + r.h - 2;
 	pen = pen_at(&a->paint, in);
 	draw_button(&pen, "No", !c->on_yes);

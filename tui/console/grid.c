@@ -102,7 +102,8 @@ void grid_put(struct grid *g, int row, int col, const uint32_t *chars, int width
 	if (!c)
 		return;
 	right = width == 2 ? grid_cell(g, row, col + 1) : NULL;
-	split_wide(g, row, col);
+	if (c->width != 1)
+		split_wide(g, row, col);
 	if (right)
 		split_wide(g, row, col + 1);
 	*c = g->pen;
@@ -280,8 +281,7 @@ static int pull_rows(struct grid *g, struct cell **screen, int cols, int wanted)
 	for (int i = 0; i < n; i++) {
 		struct grid_line *line = &g->ring[(g->first + --g->kept) % SCROLLBACK_LINES];
 
-		copy_row(
-			screen[n - 1 - i], cols, line->cells, line->cols);
+		copy_row(screen[n - 1 - i], cols, line->cells, line->cols);
 		free(line->cells);
 		*line = (struct grid_line){0};
 	}

@@ -94,42 +94,43 @@ static void draw_action(struct app *a, struct pen *pen, enum action act)
 	char name[48];
 
 	pen_put(pen, ROLE_DIALOG, "  ");
-	pen_column(pen, ROLE_MENU_KEY, 14, info->keys);
+	pen_column(pen, ROLE_DIALOG_KEY, 14, info->keys);
 	pen_put(pen, ROLE_DIALOG, " ");
 	snprintf(name, sizeof(name), "%s%s", info->contexts & CONTEXT_DECK ? ":" : "", info->name);
 	if (a->cols >= 76)
-		pen_column(pen, ROLE_TEXT_DIM, 15, name);
-	pen_put(pen, ROLE_MENU_TEXT, info->help);
+		pen_column(pen, ROLE_DIALOG_HINT, 15, name);
+	pen_put(pen, ROLE_DIALOG, info->help);
 }
 
 static void help_draw(struct app *a, struct layer *l)
 {
 	struct help *h = (struct help *)l;
-	struct rect r = layout_center(a->rows, a->cols, min_of(h->count + 4, a->rows), 96);
+	struct rect r = layout_center(
+		a->rows, a->cols, min_of(h->count + 4, a->rows), a->cols < 112 ? a->cols : 96);
 	struct pen pen;
 
 	paint_box(&a->paint, r, ROLE_DIALOG_FRAME, ROLE_DIALOG);
 	h->scroll.height = max_of(r.h - 3, 1);
 	h->scroll.top = max_of(0, min_of(h->scroll.top, h->count - h->scroll.height));
 	pen = pen_at(&a->paint, (struct rect){r.y, r.x + 2, 1, max_of(r.w - 4, 0)});
-	pen_put(&pen, ROLE_TITLE, " keys ");
+	pen_put(&pen, ROLE_DIALOG_TITLE, " keys ");
 	for (int y = 0; y < h->scroll.height && h->scroll.top + y < h->count; y++) {
 		const struct help_line *line = &h->line[h->scroll.top + y];
 
 		pen = pen_at(&a->paint, (struct rect){r.y + 1 + y, r.x + 2, 1, max_of(r.w - 4, 0)});
 		if (line->kind == HELP_TITLE)
-			pen_put(&pen, ROLE_HEADER, line->text);
+			pen_put(&pen, ROLE_DIALOG_TITLE, line->text);
 		else if (line->kind == HELP_TEXT)
-			pen_printf(&pen, ROLE_MENU_TEXT, "  %s", line->text);
+			pen_printf(&pen, ROLE_DIALOG, "  %s", line->text);
 		else if (line->kind == HELP_ACTION)
 			draw_action(a, &pen, line->action);
 	}
 	pen = pen_at(&a->paint, (struct rect){r.y + r.h - 2, r.x + 2, 1, max_of(r.w - 4, 0)});
 	if (h->scroll.top + h->scroll.height < h->count)
-		pen_printf(&pen, ROLE_PROMPT_HINT, "%s more: j k Space   any other key closes",
+		pen_printf(&pen, ROLE_DIALOG_HINT, "%s more: j k Space   any other key closes",
 			paint_glyph(&a->paint, GLYPH_MORE_DOWN));
 	else
-		pen_put(&pen, ROLE_PROMPT_HINT, "any other key closes");
+		pen_put(&pen, ROLE_DIALOG_HINT, "any other key closes");
 }
 
 static void help_free(struct layer *l)

@@ -43,10 +43,22 @@ static struct colour colour_pick(
 	return c;
 }
 
+/* The role whose background a role stands on: its group's, when that is a role. */
+static enum role ground_of(int role)
+{
+	const char *name = role_table[role].name, *dot = strrchr(name, '.');
+
+	for (int i = 0; dot && i < ROLE__COUNT; i++)
+		if (strlen(role_table[i].name) == (size_t)(dot - name) &&
+			strncmp(role_table[i].name, name, (size_t)(dot - name)) == 0)
+			return (enum role)i;
+	return ROLE_TEXT;
+}
+
 void paint_init(struct paint *p, const struct theme *t, enum depth depth, bool ascii)
 {
 	struct theme base;
-	const struct style *bt = &base.role[ROLE_TEXT], *text = &t->role[ROLE_TEXT];
+	const struct style *text = &t->role[ROLE_TEXT];
 
 	theme_builtin(&base);
 	memset(p, 0, sizeof(*p));
@@ -55,13 +67,16 @@ void paint_init(struct paint *p, const struct theme *t, enum depth depth, bool a
 	p->ascii = ascii;
 	for (int i = 0; i < ROLE__COUNT; i++) {
 		const struct style *s = &t->role[i], *b = &base.role[i];
+		enum role under = ground_of(i);
+		struct colour ground = colour_pick(
+			t->role[under].bg, text->bg, base.role[under].bg, base.role[ROLE_TEXT].bg);
 		unsigned attr = attr_of(depth == DEPTH_MONO ? s->mono : s->attrs), none = 0;
 
-		p->role[i].fg =
-			colour_at(depth, colour_pick(s->fg, text->fg, b->fg, bt->fg), &attr);
+		p->role[i].fg = colour_at(
+			depth, colour_pick(s->fg, text->fg, b->fg, base.role[ROLE_TEXT].fg), &attr);
 		/* A bright background would need blink where there are eight colours. */
-		p->role[i].bg =
-			colour_at(depth, colour_pick(s->bg, text->bg, b->bg, bt->bg), &none);
+		p->role[i].bg = colour_at(
+			depth, colour_pick(s->bg, ground, b->bg, base.role[under].bg), &none);
 		p->role[i].attr = attr;
 	}
 }
