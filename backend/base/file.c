@@ -118,6 +118,17 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
 	return 0;
 }
 
+/* Keeps mkdir's errno when it is none. */
+static bool is_folder(const char *path)
+{
+	int code = errno;
+	struct stat st;
+	bool yes = code == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+
+	errno = code;
+	return yes;
+}
+
 int dir_make(const char *path, mode_t mode, struct err *e)
 {
 	autofree char *p = xstrdup(path);
@@ -128,7 +139,7 @@ int dir_make(const char *path, mode_t mode, struct err *e)
 		if (c && c != '/')
 			continue;
 		*s = '\0';
-		if (mkdir(p, mode) < 0 && errno != EEXIST)
+		if (mkdir(p, mode) < 0 && !is_folder(p))
 			return err_errno(e, "cannot create folder '%s'", p);
 		*s = c;
 		if (!c)

@@ -32,9 +32,9 @@ static enum flow_verdict reserve_enter(struct flow *f)
 	struct vm *vm = flow_vm(f);
 
 	if (dir_make(vm->dir, 0700, &f->err) < 0 || dir_make(vm->run_dir, 0700, &f->err) < 0 ||
-		make_serial_log(vm, &f->err) < 0 || vm_open_session(vm, &f->err) < 0)
+		make_serial_log(vm, &f->err) < 0 || vm_open_session(vm, &f->err) < 0 ||
+		vm_save(vm, &f->err) < 0)
 		return FLOW_FAIL;
-	vm_save(vm);
 	return FLOW_NEXT;
 }
 

@@ -12,7 +12,7 @@
 struct job {
 	struct job *next;
 	char *path;
-	char *text; /* NULL: remove the tree at path */
+	bool tree; /* remove the tree at path; else sync the file */
 };
 
 struct saver {
@@ -28,20 +28,28 @@ struct saver {
 static void job_free(struct job *j)
 {
 	free(j->path);
-	free(j->text);
 	free(j);
+}
+
+/* Also the folder: the name is to last as well. One that was removed meanwhile needs nothing. */
+static int sync_file(const char *path, struct err *e)
+{
+	autofree char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	int r = path_fsync(path, e);
+
+	if (!r && slash) {
+		*slash = '\0';
+		r = path_fsync(dir, e);
+	}
+	return r == -ENOENT ? 0 : r;
 }
 
 static void job_run(const struct job *j)
 {
 	struct err e = {0};
-	int r;
 
-	if (j->text)
-		r = file_write_atomic(j->path, j->text, strlen(j->text), 0600, &e);
-	else
-		r = tree_remove(j->path, &e);
-	if (r < 0)
+	if ((j->tree ? tree_remove(j->path, &e) : sync_file(j->path, &e)) < 0)
 		log_error("%s", e.msg);
 }
 
@@ -129,44 +137,49 @@ void saver_close(struct saver *s)
 	free(s);
 }
 
-/* A write still queued for the same path gets the newer text. */
-static bool replace_queued(struct saver *s, const char *path, const char *text)
+/* By rename, so that a daemon that is killed leaves the old text or the new one. Only the sync is
+ * left to the thread: it takes what there is then, so no older text ever comes back. */
+static int write_now(const char *path, const char *text, struct err *e)
+{
+	autofree char *tmp = xasprintf("%s.now", path);
+	FILE *f = fopen(tmp, "we");
+	int r = 0;
+
+	if (!f)
+		return err_errno(e, "cannot create '%s'", tmp);
+	if (fputs(text, f) < 0)
+		r = err_errno(e, "cannot write '%s'", path);
+	if (fclose(f) < 0 && !r)
+		r = err_errno(e, "cannot write '%s'", path);
+	if (!r && rename(tmp, path) < 0)
+		r = err_errno(e, "cannot rename '%s' to '%s'", tmp, path);
+	if (r < 0)
+		unlink(tmp);
+	return r;
+}
+
+static bool sync_queued(struct saver *s, const char *path)
 {
 	bool found = false;
 
 	pthread_mutex_lock(&s->lock);
 	for (struct job *j = s->first; j && !found; j = j->next)
-		if (j->text && strcmp(j->path, path) == 0) {
-			free(j->text);
-			j->text = xstrdup(text);
-			found = true;
-		}
+		found = !j->tree && strcmp(j->path, path) == 0;
 	pthread_mutex_unlock(&s->lock);
 	return found;
 }
 
-/* Readable by the next daemon at once, should this one be killed before the thread gets to it. Not
- * safe against loss of power: that is what the queued, fsynced write is for. */
-static void write_now(const char *path, const char *text)
+int saver_write(struct saver *s, const char *path, const char *text, struct err *e)
 {
-	autofree char *tmp = xasprintf("%s.now", path);
-	autofile FILE *f = fopen(tmp, "we");
-
-	if (f && fputs(text, f) >= 0 && fflush(f) == 0)
-		(void)!rename(tmp, path);
-}
-
-void saver_write(struct saver *s, const char *path, const char *text)
-{
+	int r = write_now(path, text, e);
 	struct job *j;
 
-	write_now(path, text);
-	if (replace_queued(s, path, text))
-		return;
+	if (r < 0 || sync_queued(s, path))
+		return r;
 	j = xcalloc(1, sizeof(*j));
 	j->path = xstrdup(path);
-	j->text = xstrdup(text);
 	add_job(s, j);
+	return 0;
 }
 
 static void drop_queued_below(struct saver *s, const char *path)
@@ -177,7 +190,7 @@ static void drop_queued_below(struct saver *s, const char *path)
 	for (struct job **at = &s->first; *at;) {
 		struct job *j = *at;
 
-		if (!j->text || strncmp(j->path, path, n) != 0 || j->path[n] != '/') {
+		if (j->tree || strncmp(j->path, path, n) != 0 || j->path[n] != '/') {
 			at = &j->next;
 			continue;
 		}
@@ -208,5 +221,6 @@ void saver_remove(struct saver *s, const char *path)
 	}
 	j = xcalloc(1, sizeof(*j));
 	j->path = to;
+	j->tree = true;
 	add_job(s, j);
 }

@@ -84,7 +84,7 @@ static void on_main_exit(struct guest *g, uint8_t how, int32_t value)
 	vm->main_value = value;
 	vm_log(vm, "main.exit", "{\"how\":\"%s\",\"value\":%d}",
 		how == WIRE_SIGNALED ? "signal" : "exit", value);
-	vm_save(vm);
+	(void)vm_save(vm, NULL);
 }
 
 static void on_bye(struct guest *g, uint8_t reason, int32_t main_status)

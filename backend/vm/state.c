@@ -48,7 +48,7 @@ void vm_set_state(struct vm *vm, enum vm_state to, const char *reason)
 	vm->state = to;
 	vm->state_since_ns = wall_ns();
 	snprintf(vm->reason, sizeof(vm->reason), "%s", reason ? reason : "");
-	vm_save(vm);
+	(void)vm_save(vm, NULL); /* logged: what happened has happened */
 	jsonx_add_str(f, "from", vm_state_names[from]);
 	jsonx_add_str(f, "to", vm_state_names[to]);
 	jsonx_add_str(f, "reason", vm->reason);

@@ -27,14 +27,16 @@ static void add_hex(struct json_object *o, const char *key, const uint8_t id[WIR
 	jsonx_add_str(o, key, hex);
 }
 
-void vm_save(struct vm *vm)
+int vm_save(struct vm *vm, struct err *e)
 {
 	autojson struct json_object *o = json_object_new_object();
 	autofree char *path = xasprintf("%s/vm.json", vm->dir);
 	const struct vm_spec *s = &vm->spec;
+	struct err why = {0};
+	int r;
 
 	if (vm->gone_from_disk)
-		return;
+		return 0;
 	jsonx_add_int(o, "format", 1);
 	jsonx_add_str(o, "id", vm->id);
 	jsonx_add_str(o, "name", s->name);
@@ -60,24 +62,34 @@ void vm_save(struct vm *vm)
 	jsonx_add_bool(o, "main_ended", vm->main_ended);
 	jsonx_add_int(o, "main_how", vm->main_how);
 	jsonx_add_int(o, "main_value", vm->main_value);
-	saver_write(vm->host->saver, path,
+	r = saver_write(vm->host->saver, path,
 		json_object_to_json_string_ext(
-			o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+			o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE),
+		&why);
+	if (r < 0)
+		log_error("vm %s: %s", vm->id, why.msg);
+	return r < 0 ? err_set(e, why.code, "%s", why.msg) : 0;
 }
 
-static char **get_strv(struct json_object *o, const char *key)
+/* NULL when there is none, or null. */
+static int get_strv(struct json_object *o, const char *key, char ***ret, struct err *e)
 {
 	struct json_object *a = jsonx_get(o, key);
 	size_t n;
-	char **v;
 
+	*ret = NULL;
+	if (!a)
+		return 0;
 	if (!json_object_is_type(a, json_type_array))
-		return NULL;
+		return err_set(e, EINVAL, "%s is not a list", key);
 	n = json_object_array_length(a);
-	v = xcalloc(n + 1, sizeof(*v));
 	for (size_t i = 0; i < n; i++)
-		v[i] = xstrdup(json_object_get_string(json_object_array_get_idx(a, i)));
-	return v;
+		if (!json_object_is_type(json_object_array_get_idx(a, i), json_type_string))
+			return err_set(e, EINVAL, "%s holds something that is no text", key);
+	*ret = xcalloc(n + 1, sizeof(**ret));
+	for (size_t i = 0; i < n; i++)
+		(*ret)[i] = xstrdup(json_object_get_string(json_object_array_get_idx(a, i)));
+	return 0;
 }
 
 static int get_hex(struct json_object *o, const char *key, uint8_t id[WIRE_ID])
@@ -99,6 +111,7 @@ static int load_spec(struct vm_spec *s, struct json_object *o, struct err *e)
 {
 	const char *name = jsonx_str(o, "name"), *image = jsonx_str(o, "image");
 	const char *driver = jsonx_str(o, "vmm");
+	int r;
 
 	if (!name || str_check_name("VM name", name, e) < 0 || !image || !driver)
 		return err_set(e, EINVAL, "name, image or vmm is missing or not valid");
@@ -118,9 +131,8 @@ static int load_spec(struct vm_spec *s, struct json_object *o, struct err *e)
 	s->vcpus = (uint32_t)jsonx_int(o, "vcpus", 1);
 	s->mem_mib = (uint32_t)jsonx_int(o, "mem_mib", 256);
 	s->tty = jsonx_bool(o, "tty", false);
-	s->argv = get_strv(o, "cmd");
-	s->env = get_strv(o, "env");
-	return 0;
+	r = get_strv(o, "cmd", &s->argv, e);
+	return r < 0 ? r : get_strv(o, "env", &s->env, e);
 }
 
 int vm_load(struct vm *vm, struct err *e)

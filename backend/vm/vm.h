@@ -157,7 +157,8 @@ int vm_make_paths(struct vm *vm, struct err *e);
 void vm_log(struct vm *vm, const char *name, const char *fmt_json, ...) printf_like(3, 4);
 /* fields are taken. */
 void vm_log_json(struct vm *vm, const char *name, struct json_object *fields);
-void vm_save(struct vm *vm);
+/* Writes vm.json; a failure is logged too. */
+int vm_save(struct vm *vm, struct err *e);
 int vm_load(struct vm *vm, struct err *e);         /* vm.json of vm->dir into vm */
 void vm_files_remove(struct vm *vm);               /* both folders, in the background */
 int vm_open_session(struct vm *vm, struct err *e); /* output log and agent listeners */

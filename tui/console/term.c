@@ -83,12 +83,10 @@ static void install_handlers(void)
 	term.stack = xcalloc(1, stack.ss_size);
 	stack.ss_sp = term.stack;
 	sigaltstack(&stack, NULL);
-	for (size_t i = 0; i < countof(fatal_signals); i++) {
-		sigaction(fatal_signals[i], NULL, &term.old[i]);
-		/* What the caller had set to be ignored (nohup) stays so. */
+	/* What the caller had set to be ignored (nohup) stays so. */
+	for (size_t i = 0; i < countof(fatal_signals); i++)
 		if (term.old[i].sa_handler != SIG_IGN)
 			sigaction(fatal_signals[i], &sa, NULL);
-	}
 }
 
 /* Bracketed paste: pasted text must never act as keys of the console. */
@@ -140,6 +138,9 @@ int term_start(struct err *e)
 		return err_set(e, ENOTTY, "the console needs a terminal on stdin and stdout");
 	choose_locale();
 	term.saved = tcgetattr(STDIN_FILENO, &term.tty) == 0;
+	/* Before curses puts its own handlers there. */
+	for (size_t i = 0; i < countof(fatal_signals); i++)
+		sigaction(fatal_signals[i], NULL, &term.old[i]);
 	term.screen = newterm(NULL, stdout, stdin);
 	if (!term.screen) {
 		const char *name = getenv("TERM");
