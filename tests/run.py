@@ -113,20 +113,20 @@ def run_e2e(tally, pattern):
 
 # ---- what is left behind ------------------------------------------------------------------------
 
-def processes():
-    """pid -> command line of every process that is ours by its program or its arguments."""
+def processes(mark):
+    """pid -> command line of every process that this run started, however deep: they inherit the mark."""
     found = {}
     for d in pathlib.Path("/proc").iterdir():
         if not d.name.isdigit() or int(d.name) == os.getpid():
             continue
         try:
-            argv = (d / "cmdline").read_bytes().split(b"\0")
+            env = (d / "environ").read_bytes().split(b"\0")
             state = (d / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            command = (d / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        program = os.path.basename(argv[0].decode(errors="replace")) if argv else ""
-        if state != "Z" and (program.startswith(("vmdeck", "test_")) or program == "qemu-system-x86_64"):
-            found[int(d.name)] = b" ".join(argv).decode(errors="replace")[:200]
+        if state != "Z" and f"DECK_RUN={mark}".encode() in env:
+            found[int(d.name)] = command[:200]
     return found
 
 
@@ -137,24 +137,25 @@ def lines_of(path):
         return set()
 
 
-def leftovers():
-    """Everything on this machine that a test of ours may leave, as a set of sentences."""
-    state = {f"process {pid}: {cmd}" for pid, cmd in processes().items()}
-    for folder in ("/tmp", "/run", os.environ.get("XDG_RUNTIME_DIR", "/tmp"), "/dev/shm", "/var/tmp"):
+def leftovers(mark):
+    """Everything on this machine that a test of ours may leave, as a set of sentences. Sockets in /run are those
+    of the operator's own VMs, which come and go: tests have theirs below the temporary folder."""
+    state = {f"process {pid}: {cmd}" for pid, cmd in processes(mark).items()}
+    for folder in ("/tmp", "/run", "/dev/shm", "/var/tmp"):
         for p in pathlib.Path(folder).glob("*vmdeck*"):
             state.add(f"file {p}")
     state |= {f"mount {m}" for m in lines_of("/proc/mounts") if "vmdeck" in m}
-    state |= {f"unix socket {m.split()[-1]}" for m in lines_of("/proc/net/unix") if "vmdeck" in m}
+    state |= {f"unix socket {m.split()[-1]}" for m in lines_of("/proc/net/unix") if "vmdeck" in m and "/run/" not in m}
     state |= {f"link {p.name}" for p in pathlib.Path("/sys/class/net").iterdir()}
     if os.path.isdir("/run/netns"):
         state |= {f"netns {n}" for n in os.listdir("/run/netns")}
     return state
 
 
-def check_nothing_left(tally, before, tmp):
+def check_nothing_left(tally, before, tmp, mark):
     deadline = time.monotonic() + 10  # a process that was just killed may take a moment to be reaped
     while True:
-        left = leftovers() - before
+        left = leftovers(mark) - before
         left |= {f"file {p}" for p in pathlib.Path(tmp).iterdir()}
         if not left or time.monotonic() > deadline:
             break
@@ -173,9 +174,11 @@ def main():
     ap.add_argument("--no-vm", action="store_true", help="only tests that need no VM")
     args = ap.parse_args()
     build = (ROOT / args.build).resolve()
-    before, tally = leftovers(), Tally()
+    mark = os.urandom(8).hex()
+    before, tally = leftovers(mark), Tally()
     with tempfile.TemporaryDirectory(prefix="deck-tests-") as tmp:
-        os.environ.update(DECK_BUILD=str(build), DECK_NO_VM="1" if args.no_vm else "", TMPDIR=tmp)
+        os.environ.update(DECK_BUILD=str(build), DECK_NO_VM="1" if args.no_vm else "", DECK_RUN=mark,
+                          TMPDIR=tmp)
         tempfile.tempdir = tmp
         if args.only != "e2e":
             for binary in sorted((build / "tests").glob("test_*")):
@@ -183,7 +186,7 @@ def main():
                     run_unit(tally, binary, os.environ)
         if args.only != "unit":
             run_e2e(tally, f"test_*{args.match}*.py" if args.match else "test_*.py")
-        check_nothing_left(tally, before, tmp)
+        check_nothing_left(tally, before, tmp, mark)
     for name, why in tally.skipped:
         print(f"skipped: {name}: {why}")
     for name, why in tally.failed:

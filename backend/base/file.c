@@ -118,20 +118,23 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len, struct 
 	return 0;
 }
 
-/* Keeps mkdir's errno when it is none. */
-static bool is_folder(const char *path)
+static int make_one(const char *path, mode_t mode, struct err *e)
 {
-	int code = errno;
 	struct stat st;
-	bool yes = code == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 
-	errno = code;
-	return yes;
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_errno(e, "cannot create folder '%s'", path);
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(e, ENOTDIR, "'%s' is not a folder", path);
+	return 0;
 }
 
 int dir_make(const char *path, mode_t mode, struct err *e)
 {
 	autofree char *p = xstrdup(path);
+	int r;
 
 	for (char *s = p + 1;; s++) {
 		char c = *s;
@@ -139,8 +142,9 @@ int dir_make(const char *path, mode_t mode, struct err *e)
 		if (c && c != '/')
 			continue;
 		*s = '\0';
-		if (mkdir(p, mode) < 0 && !is_folder(p))
-			return err_errno(e, "cannot create folder '%s'", p);
+		r = make_one(p, mode, e);
+		if (r < 0)
+			return r;
 		*s = c;
 		if (!c)
 			break;

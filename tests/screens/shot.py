@@ -62,9 +62,9 @@ def boot_vms(deck):
     deck.run("boot", "--name", "db")
     deck.run("pause", "db")
     deck.run("boot", "--name", "nightly", "--", "sh", "-c", "echo nothing to do")
-    rpc = deck.rpc(subscribe=True)
+    rpc = deck.rpc(subscribe=True)  # before the look: no end is missed
     if deck.vm("nightly")["state"] != "stopped":
-        rpc.wait_event("vm.state", vm="nightly", state="stopped")
+        rpc.wait_event("vm.state", vm="nightly", to="stopped")
     rpc.close()
 
 

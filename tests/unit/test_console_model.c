@@ -126,6 +126,7 @@ static void test_boot_by_events(void **state)
 static void test_failed_boot_stays(void **state)
 {
 	struct model_todo todo;
+	struct json_object *o;
 	struct deck_vm *vm;
 	struct model m;
 
@@ -138,6 +139,11 @@ static void test_failed_boot_stays(void **state)
 	assert_non_null(vm);
 	assert_true(vm->gone);
 	assert_int_equal(vm->state, DECK_FAILED);
+	/* An answer that comes late does not bring it back. */
+	o = json("{\"id\":\"aa\",\"name\":\"web\",\"state\":\"failed\"}");
+	assert_int_equal(model_set_vm(&m, o), 0);
+	json_object_put(o);
+	assert_true(vm->gone);
 	assert_string_equal(vm->reason, "hello: no answer in 60 s");
 	assert_int_equal(model_count(&m, DECK_FAILED), 0);
 	assert_false(deck_vm_alive(vm));

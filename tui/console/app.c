@@ -76,6 +76,8 @@ static bool paste_key(struct app *a, console_key k)
 				"pasted text is only taken in a prompt or by the guest (a)");
 		return true;
 	}
+	if (a->top && (k == K_ENTER || k == (KEY_MOD_CTRL | 'j') || k == K_TAB))
+		k = ' '; /* several lines become one */
 	if (a->top && key_is_char(k))
 		a->top->ops->key(a, a->top, k);
 	return true;

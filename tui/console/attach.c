@@ -67,8 +67,6 @@ const char *attach_text(const struct app *a)
 	const struct deck *d = a->keys.deck;
 	const struct deck_tab *t = &d->tab[a->keys.tab];
 
-	if (a->keys.scrolling)
-		return "SCROLLING: q back to the guest";
 	if (!a->link.client)
 		return "KEYS: guest (daemon away)";
 	if (d->vm.state == DECK_STARTING)

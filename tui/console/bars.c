@@ -4,6 +4,8 @@
 #include "backend/base/str.h"
 #include "tui/console/app.h"
 
+#define NOTICE_ROWS_MAX 4
+
 /* ---- top ------------------------------------------------------------------------------------ */
 
 static void head_counts(struct app *a, struct pen *pen)
@@ -124,6 +126,28 @@ static const char *notice_word(enum notice_kind k)
 	return k == NOTICE_ERROR ? "error: " : k == NOTICE_WARN ? "note: " : "";
 }
 
+/* A notice that is longer than the row grows upwards, over the pane, until the next key. */
+static bool draw_long_notice(struct app *a)
+{
+	struct rect r = a->layout.status;
+	char text[sizeof(a->notice.text) + 16];
+	int rows;
+
+	snprintf(text, sizeof(text), "%s%s", notice_word(a->notice.kind), a->notice.text);
+	r.x++;
+	r.w -= 2;
+	r.h = NOTICE_ROWS_MAX;
+	rows = paint_wrapped(&a->paint, r, ROLE_TEXT, text, false);
+	if (rows < 2 || r.y < rows)
+		return false;
+	r.y -= rows - 1;
+	r.h = rows;
+	paint_fill(
+		&a->paint, (struct rect){r.y, r.x - 1, rows, r.w + 2}, notice_role(a->notice.kind));
+	paint_wrapped(&a->paint, r, notice_role(a->notice.kind), text, true);
+	return true;
+}
+
 void draw_status(struct app *a)
 {
 	struct pen pen = pen_at(&a->paint, a->layout.status);
@@ -134,6 +158,8 @@ void draw_status(struct app *a)
 		draw_hints(a);
 		return;
 	}
+	if (a->notice.text[0] && draw_long_notice(a))
+		return;
 	if (a->notice.text[0])
 		pen_printf(&pen, notice_role(a->notice.kind), " %s%s ", notice_word(a->notice.kind),
 			a->notice.text);
@@ -185,8 +211,9 @@ static void draw_guest_hints(struct app *a, struct pen *pen)
 
 	if (!a->keys.hints) {
 		pen_put(pen, role,
-			a->keys.prefix ? " C-] ..."
-				       : " All keys go to the guest.  C-] d detach  C-] ? more");
+			a->keys.scrolling ? " j k PgUp PgDn g G scroll, any other key goes back"
+			: a->keys.prefix  ? " C-] ..."
+					  : " All keys go to the guest.  C-] d detach  C-] ? more");
 		pen_rest(pen, role);
 		return;
 	}

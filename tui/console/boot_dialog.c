@@ -128,12 +128,31 @@ static void draw_field(struct app *a, const struct boot_dialog *b, enum field f,
 		app_cursor(a, row.y, min_of(in.x + text_columns(before), in.end - 1));
 }
 
+/* What is wrong with a field, or with the image. */
+static void draw_remark(struct app *a, const struct boot_dialog *b, struct rect r)
+{
+	const struct deck_image *im = model_image(&a->model, value(b, FIELD_IMAGE));
+	char text[200];
+
+	if (b->error[0]) {
+		paint_wrapped(&a->paint, r, ROLE_DIALOG_ERROR, b->error, true);
+		return;
+	}
+	if (im && strcmp(im->state, "missing") == 0)
+		snprintf(text, sizeof(text), "Image %s is not built yet: Esc, then i builds it.",
+			im->name);
+	else if (im && strcmp(im->state, "building") == 0)
+		snprintf(text, sizeof(text), "Image %s is being built.", im->name);
+	else
+		return;
+	paint_wrapped(&a->paint, r, ROLE_DIALOG_KEY, text, true);
+}
+
 static void boot_draw(struct app *a, struct layer *l)
 {
 	struct boot_dialog *b = (struct boot_dialog *)l;
 	struct rect r = layout_center(a->rows, a->cols, FIELD__COUNT + 6, 58);
 	struct rect row = {r.y, r.x + 2, 1, max_of(r.w - 4, 0)};
-	const struct deck_image *im = model_image(&a->model, value(b, FIELD_IMAGE));
 	struct pen pen;
 
 	paint_box(&a->paint, r, ROLE_DIALOG_FRAME, ROLE_DIALOG);
@@ -144,16 +163,11 @@ static void boot_draw(struct app *a, struct layer *l)
 		if (row.y < r.y + r.h - 1)
 			draw_field(a, b, (enum field)f, row);
 	}
-	row.y = r.y + r.h - 3;
-	pen = pen_at(&a->paint, row);
-	if (b->error[0])
-		pen_printf(&pen, ROLE_DIALOG_ERROR, "%s", b->error);
-	else if (im && strcmp(im->state, "missing") == 0)
-		pen_printf(&pen, ROLE_DIALOG_KEY,
-			"image %s is not built yet: Esc, then i builds it", im->name);
-	else if (im && strcmp(im->state, "building") == 0)
-		pen_printf(&pen, ROLE_DIALOG_KEY, "image %s is being built", im->name);
-	row.y++;
+	row.y = r.y + r.h - 4;
+	row.h = 2;
+	draw_remark(a, b, row);
+	row.y += 2;
+	row.h = 1;
 	pen = pen_at(&a->paint, row);
 	pen_put(&pen, ROLE_DIALOG_KEY, "Enter");
 	pen_put(&pen, ROLE_DIALOG, " boots   ");

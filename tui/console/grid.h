@@ -28,12 +28,12 @@ struct grid_line {
 struct grid {
 	int rows, cols;
 	struct cell **screen[2]; /* owned rows; [1]: alternate */
-	int alternate;          /* which one is seen: 0 or 1 */
-	struct cell pen;        /* colours and attributes of what is written next */
-	struct grid_line *ring; /* owned; made with the first line that scrolls off */
-	int first, kept;        /* of the ring */
-	int view;               /* lines above the screen in view; stays on its text */
-	uint64_t pushed;        /* lines that ever scrolled off */
+	int alternate;           /* which one is seen: 0 or 1 */
+	struct cell pen;         /* colours and attributes of what is written next */
+	struct grid_line *ring;  /* owned; made with the first line that scrolls off */
+	int first, kept;         /* of the ring */
+	int view;                /* lines above the screen in view; stays on its text */
+	uint64_t pushed;         /* lines that ever scrolled off */
 };
 
 struct grid_rect {

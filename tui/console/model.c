@@ -134,6 +134,9 @@ static unsigned merge_vm(struct model *m, struct json_object *o)
 		changed = MODEL_VMS;
 	}
 	vm->seen = m->lists;
+	/* An answer that was on its way when the boot failed tells nothing new. */
+	if (vm->kept)
+		return changed;
 	memcpy(&before, vm, sizeof(before));
 	deck_vm_decode(vm, o);
 	if (memcmp(&before, vm, sizeof(before)) != 0)

@@ -49,7 +49,7 @@ struct deck_vm {
 	 * dismissed. */
 	bool gone;
 	unsigned seen; /* number of the list that had it last */
-	bool kept; /* gone by a failed boot: lists don't take the row away */
+	bool kept;     /* gone by a failed boot: lists don't take the row away */
 };
 
 struct deck_image {
@@ -69,8 +69,8 @@ struct model {
 	struct deck_image image[MODEL_IMAGES_MAX];
 	int images;
 	unsigned lists; /* number of the newest list */
-	bool loaded; /* a list of VMs has arrived */
-	bool stale;  /* the connection is lost: what is here is what was */
+	bool loaded;    /* a list of VMs has arrived */
+	bool stale;     /* the connection is lost: what is here is what was */
 };
 
 /* What a change was, so that nobody looks at the rest. */

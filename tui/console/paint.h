@@ -86,6 +86,9 @@ void pen_rest(struct pen *pen, enum role role);
 /* A bar of w columns, done of total (0: nothing known, only the track). */
 void pen_meter(struct pen *pen, int w, uint64_t done, uint64_t total);
 
+/* Text in rows of a rectangle, broken at spaces; rows used. draw false: only counts them. */
+int paint_wrapped(
+	const struct paint *p, struct rect r, enum role role, const char *text, bool draw);
 /* Columns of UTF-8 text as pen_put would write it. */
 int text_columns(const char *text);
 

@@ -94,8 +94,11 @@ static void paste_mode(bool on)
 {
 	const char *s = tigetstr(on ? "BE" : "BD");
 
-	if (s && s != (const char *)-1)
-		putp(s);
+	if (!s || s == (const char *)-1)
+		return;
+	/* Through stdio, which curses itself does not use. */
+	putp(s);
+	fflush(stdout);
 }
 
 static void choose_locale(void)

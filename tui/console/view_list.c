@@ -29,11 +29,14 @@ static void text_cpus(const struct deck_vm *vm, char *out, size_t n)
 
 static void text_mem(const struct deck_vm *vm, char *out, size_t n)
 {
+	bool gib = vm->mem_mib >= 10240;
+	long long size = gib ? vm->mem_mib / 1024 : vm->mem_mib;
+	long long used = gib ? vm->mem_used >> 30 : vm->mem_used >> 20;
+
 	if (vm->mem_total && deck_vm_alive(vm))
-		snprintf(out, n, "%4lld/%lldM", (long long)(vm->mem_used >> 20),
-			(long long)vm->mem_mib);
+		snprintf(out, n, "%4lld/%lld%s", used, size, gib ? "G" : "M");
 	else
-		snprintf(out, n, "     %lldM", (long long)vm->mem_mib);
+		snprintf(out, n, "     %lld%s", size, gib ? "G" : "M");
 }
 
 static void text_boot(const struct deck_vm *vm, char *out, size_t n)
