@@ -140,6 +140,13 @@ void flow_cancel(struct flow *f, const char *why)
 	flow_fail(f, &e);
 }
 
+void flow_drop(struct flow *f)
+{
+	if (f->loop)
+		ev_timer_stop(f->loop, &f->timer);
+	f->running = false;
+}
+
 double flow_step_limit(const struct flow *f)
 {
 	double t = f->at >= 0 && f->at < f->count ? f->steps[f->at].timeout : 0;

@@ -68,6 +68,9 @@ void flow_event(struct flow *f, int ev, void *data);
 void flow_cancel(struct flow *f, const char *why);
 /* Fails the flow from outside with the given code and sentence. */
 void flow_fail(struct flow *f, const struct err *why);
+/* Ends it without a word: no undo, no done. For an owner that has ended otherwise; also when it was
+ * never started. */
+void flow_drop(struct flow *f);
 /* Name of the step under way, or NULL. */
 const char *flow_step_name(const struct flow *f);
 /* Limit of the step under way, s; 0 when there is none. */

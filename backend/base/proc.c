@@ -10,7 +10,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "backend/base/file.h"
+
 #define PROC_FDS_MAX  16
+#define PID_FILE_MAX  64 /* bytes */
 #define CHILD_FD_BASE 256 /* where the child parks its fds before they go to their numbers */
 
 extern char **environ;
@@ -68,13 +71,13 @@ bool proc_id_alive(struct proc_id id)
 
 int proc_read_pid_file(const char *path, struct proc_id *ret)
 {
-	autofile FILE *f = fopen(path, "re");
+	autofree char *text = NULL;
 	unsigned long long start;
-	int pid;
+	int pid, r = file_read(path, PID_FILE_MAX, &text, NULL, NULL);
 
-	if (!f)
-		return -errno;
-	if (fscanf(f, "%d %llu", &pid, &start) != 2 || pid <= 1)
+	if (r < 0)
+		return r;
+	if (sscanf(text, "%9d %20llu", &pid, &start) != 2 || pid <= 1)
 		return -EINVAL;
 	*ret = (struct proc_id){pid, start};
 	return 0;

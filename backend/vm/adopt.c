@@ -49,16 +49,26 @@ static void roll_back(struct vm *vm, const char *why)
 	vm_free(vm);
 }
 
+static void not_adopted(struct vm *vm, const struct err *e)
+{
+	char why[420];
+
+	snprintf(why, sizeof(why), "could not be taken over: %.380s", e->msg);
+	vm->vmm->ops->kill(vm->vmm);
+	if (vm->state == VM_STARTING)
+		flow_fail(&vm->flow, e); /* vm is gone now */
+	else if (vm->state == VM_STOPPING)
+		vm_end(vm, VM_STOPPED, "killed"); /* the operator was quicker */
+	else
+		vm_end(vm, VM_FAILED, why);
+}
+
 static void on_adopted(struct vmm *v, int r, const struct err *e)
 {
 	struct vm *vm = v->user;
 
 	if (r < 0) {
-		char why[420];
-
-		snprintf(why, sizeof(why), "could not be taken over: %.380s", e ? e->msg : "");
-		v->ops->kill(v);
-		vm_end(vm, VM_FAILED, why);
+		not_adopted(vm, e);
 		return;
 	}
 	vm_log(vm, "vm.adopt", "{\"state\":\"%s\"}", vm_state_names[vm->state]);
@@ -66,25 +76,32 @@ static void on_adopted(struct vmm *v, int r, const struct err *e)
 		vm_set_state(vm, VM_PAUSED, NULL);
 	else if (v->state == VMM_RUNNING && vm->state == VM_PAUSED)
 		vm_set_state(vm, VM_RUNNING, NULL);
-	if (vm->state == VM_STARTING)
-		vm_boot_continue(vm);
 }
 
 static void take_over(struct vm *vm)
 {
 	struct err e = {0};
 
-	if (vm->state == VM_STOPPING)
-		vm->state = VM_RUNNING; /* asked to stop by a daemon that is gone: ask again */
+	if (vm->state == VM_STOPPING) {
+		vm->state = VM_RUNNING; /* by a daemon that is gone: it ends, or is asked again */
+		vm->asked_poweroff = true;
+	}
 	if (dir_make(vm->run_dir, 0700, &e) < 0 || vm_open_session(vm, &e) < 0) {
-		roll_back(vm, e.msg);
-		return;
+		if (vm->state == VM_STARTING) {
+			roll_back(vm, e.msg);
+			return;
+		}
+		/* The guest goes on: it may matter more than what this host lacks just now. */
+		log_error("vm %s: its agent and output cannot be reached: %s", vm->id, e.msg);
+		vm_close_session(vm);
+		snprintf(vm->reason, sizeof(vm->reason),
+			"agent and output cannot be reached: %.350s", e.msg);
 	}
 	vm_setup_vmm(vm);
-	if (vm->vmm->ops->adopt(vm->vmm, on_adopted, &e) < 0) {
-		vm->vmm->ops->kill(vm->vmm);
-		vm_end(vm, VM_FAILED, e.msg);
-	}
+	if (vm->state == VM_STARTING)
+		vm_boot_continue(vm);
+	if (vm->vmm->ops->adopt(vm->vmm, on_adopted, &e) < 0)
+		not_adopted(vm, &e);
 }
 
 /* A VM whose VMM ended while no daemon looked. */

@@ -93,6 +93,21 @@ void vm_spec_fini(struct vm_spec *s)
 	*s = (struct vm_spec){0};
 }
 
+/* The daemon ends while an operation is under way. */
+static void answer_all(struct vm *vm)
+{
+	struct vm_waiter all[VM_WAITERS + 2];
+	struct err e = {0};
+
+	err_set(&e, ECANCELED, "the daemon ends, VM '%s' is left as it is", vm->spec.name);
+	memcpy(all, vm->waiters, sizeof(vm->waiters));
+	all[VM_WAITERS] = vm->op_waiter;
+	all[VM_WAITERS + 1] = vm->boot_waiter;
+	for (size_t i = 0; i < countof(all); i++)
+		if (all[i].done)
+			all[i].done(all[i].user, NULL, -e.code, &e);
+}
+
 void vm_free(struct vm *vm)
 {
 	if (!vm)
@@ -101,8 +116,8 @@ void vm_free(struct vm *vm)
 	vm_close_session(vm);
 	if (vm->vmm)
 		vm->vmm->ops->destroy(vm->vmm);
-	if (vm->flow.loop)
-		ev_timer_stop(vm->flow.loop, &vm->flow.timer);
+	flow_drop(&vm->flow);
+	answer_all(vm);
 	vm->prev->next = vm->next;
 	vm->next->prev = vm->prev;
 	vm->host->count--;
@@ -187,6 +202,8 @@ int vm_check_new_name(struct vm_host *h, const char *name, struct err *e)
 		"a VM named '%s' exists (%s): choose another name or remove it with 'vmdeck "
 		"rm %s'",
 		name, vm_state_names[v->state], name);
+	vm_foreach(h, v) if (strcmp(v->id, name) == 0) return err_set(
+		e, EEXIST, "'%s' is the id of VM '%s': choose another name", name, v->spec.name);
 	if (h->count >= VMS_MAX)
 		return err_set(
 			e, ENOSPC, "%d VMs exist, more are not allowed: remove some", h->count);

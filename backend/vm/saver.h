@@ -14,9 +14,9 @@ int saver_open(struct saver **ret, const char *trash, struct err *e);
 /* Finishes what is queued, then frees. NULL is fine. */
 void saver_close(struct saver *s);
 
-/* Puts text at path by a rename: the next daemon reads it from now on, should this one be killed. The
- * fsync that makes it outlast the host's power comes in the background; its failures go to the log.
- * On an error (the disk is full) the old text stays. */
+/* Puts text at path by a rename: the next daemon reads it from now on, should this one be killed.
+ * The fsync that makes it outlast the host's power comes in the background; its failures go to the
+ * log. On an error (the disk is full) the old text stays. */
 int saver_write(struct saver *s, const char *path, const char *text, struct err *e);
 /* The tree's name is free when this returns; its content is deleted in the background. Queued
  * syncs below it are dropped. */

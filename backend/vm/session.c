@@ -79,6 +79,8 @@ static void on_main_exit(struct guest *g, uint8_t how, int32_t value)
 {
 	struct vm *vm = guest_user(g);
 
+	if (vm->main_ended)
+		return; /* told again after a reconnect; it ends once */
 	vm->main_ended = true;
 	vm->main_how = how;
 	vm->main_value = value;
@@ -159,6 +161,8 @@ static void end_after_exit(struct vm *vm, const char *detail)
 		vm_end(vm, VM_STOPPED, why);
 	} else if (vm->got_bye) {
 		vm_end(vm, VM_STOPPED, "the guest powered off");
+	} else if (vm->asked_poweroff) {
+		vm_end(vm, VM_STOPPED, "powered off"); /* by an earlier daemon's word */
 	} else {
 		snprintf(why, sizeof(why), "%s ended: %.300s", vm->spec.driver->name,
 			detail ? detail : "gone");
@@ -243,6 +247,9 @@ static void drop_run_files(struct vm *vm)
 
 void vm_end(struct vm *vm, enum vm_state to, const char *reason)
 {
+	struct err e = {0};
+
+	flow_drop(&vm->flow); /* the VMM may have ended by another way than the flow waits for */
 	guest_close(vm->guest);
 	vm->guest = NULL;
 	if (vm->vmm)
@@ -250,5 +257,7 @@ void vm_end(struct vm *vm, enum vm_state to, const char *reason)
 	vm->vmm = NULL;
 	drop_run_files(vm);
 	vm_set_state(vm, to, reason);
+	err_set(&e, ESRCH, "VM '%s' ended meanwhile: %.300s", vm->spec.name, reason);
+	vm_answer_op(vm, -e.code, &e);
 	vm_wake_waiters(vm, 0, NULL);
 }

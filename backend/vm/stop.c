@@ -30,9 +30,7 @@ static bool still_there(struct vm_host *h, const struct vm *vm)
 {
 	const struct vm *v;
 
-	vm_foreach(h, v)
-		if (v == vm)
-			return true;
+	vm_foreach(h, v) if (v == vm) return true;
 	return false;
 }
 
@@ -70,6 +68,8 @@ static enum flow_verdict wake_enter(struct flow *f)
 {
 	struct vm *vm = flow_vm(f);
 
+	if (vm->op_waiter.done)
+		return FLOW_WAIT; /* a pause under way would leave nobody to hear the request */
 	if (vm->vmm->state != VMM_PAUSED)
 		return FLOW_NEXT;
 	return vm->vmm->ops->resume(vm->vmm, on_resumed, &f->err) < 0 ? FLOW_NEXT : FLOW_WAIT;
@@ -90,38 +90,58 @@ static enum flow_verdict end_now(struct flow *f)
 static enum flow_verdict wake_event(struct flow *f, int ev, void *data)
 {
 	(void)data;
-	return ev == VM_FE_EXIT ? end_now(f) : ev == VM_FE_VMM_DONE ? FLOW_NEXT : FLOW_WAIT;
+	if (ev == VM_FE_EXIT)
+		return end_now(f);
+	if (ev == VM_FE_OP_DONE)
+		return wake_enter(f);
+	return ev == VM_FE_VMM_DONE ? FLOW_NEXT : FLOW_WAIT;
+}
+
+/* An agent that is not connected (it redials a new daemon) is asked as soon as it is. */
+static void ask(struct vm *vm)
+{
+	if (vm->guest && guest_poweroff(vm->guest, false, OP_GRACE_MS, NULL) == 0)
+		vm->asked_poweroff = true;
 }
 
 static enum flow_verdict ask_enter(struct flow *f)
 {
-	struct vm *vm = flow_vm(f);
-
-	if (f->limit <= 0 || guest_poweroff(vm->guest, false, OP_GRACE_MS, NULL) < 0)
+	if (f->limit <= 0)
 		return FLOW_NEXT;
-	vm->asked_poweroff = true;
+	ask(flow_vm(f));
 	return FLOW_WAIT;
 }
 
 static enum flow_verdict ask_event(struct flow *f, int ev, void *data)
 {
 	(void)data;
+	if (ev == VM_FE_READY)
+		ask(flow_vm(f));
 	return ev == VM_FE_EXIT ? end_now(f) : FLOW_WAIT;
+}
+
+static enum flow_verdict kill_event(struct flow *f, int ev, void *data)
+{
+	(void)data;
+	return ev == VM_FE_EXIT ? end_now(f) : FLOW_WAIT;
+}
+
+static void end_vmm(struct vm *vm)
+{
+	vm->asked_poweroff = false;
+	vm->vmm->ops->kill(vm->vmm);
 }
 
 static enum flow_verdict kill_enter(struct flow *f)
 {
-	struct vm *vm = flow_vm(f);
-
-	vm->asked_poweroff = false;
-	vm->vmm->ops->kill(vm->vmm);
+	end_vmm(flow_vm(f));
 	return FLOW_WAIT;
 }
 
 static const struct flow_step stop_steps[] = {
 	{"wake", 5, wake_enter, wake_event, NULL, skip},
 	{"power off", FLOW_OWN_LIMIT, ask_enter, ask_event, NULL, skip},
-	{"kill", KILL_LIMIT, kill_enter, ask_event, NULL, NULL},
+	{"kill", KILL_LIMIT, kill_enter, kill_event, NULL, NULL},
 };
 #define STOP_KILL_STEP 2
 
@@ -195,7 +215,7 @@ int vm_kill(struct vm *vm, vm_done *done, void *user, struct err *e)
 	if (vm->state == VM_STARTING)
 		flow_cancel(&vm->flow, "killed by the operator"); /* vm is gone now */
 	else if (vm->state == VM_STOPPING)
-		vm->vmm->ops->kill(vm->vmm); /* the flow that waits for the exit gets it */
+		end_vmm(vm); /* the flow that waits for the exit gets it */
 	else
 		start_stop(vm, 0, STOP_KILL_STEP);
 	return 0;
@@ -203,19 +223,27 @@ int vm_kill(struct vm *vm, vm_done *done, void *user, struct err *e)
 
 /* ---- pause and resume ----------------------------------------------------------------------- */
 
-static void on_op(struct vmm *v, int r, const struct err *e)
+void vm_answer_op(struct vm *vm, int r, const struct err *e)
 {
-	struct vm *vm = v->user;
 	struct vm_waiter w = vm->op_waiter;
 
 	vm->op_waiter = (struct vm_waiter){0};
+	if (w.done)
+		w.done(w.user, vm, r, e);
+}
+
+static void on_op(struct vmm *v, int r, const struct err *e)
+{
+	struct vm *vm = v->user;
+
 	/* The monitor's event may come after its answer: the state is set by whichever is first. */
 	if (!r && v->state == VMM_PAUSED && vm->state == VM_RUNNING)
 		vm_set_state(vm, VM_PAUSED, NULL);
 	if (!r && v->state == VMM_RUNNING && vm->state == VM_PAUSED)
 		vm_set_state(vm, VM_RUNNING, NULL);
-	if (w.done)
-		w.done(w.user, vm, r, e);
+	vm_answer_op(vm, r, e);
+	if (vm->state == VM_STOPPING)
+		flow_event(&vm->flow, VM_FE_OP_DONE, NULL);
 }
 
 static int start_op(struct vm *vm, enum vm_state from, enum vm_state to, vm_done *done, void *user,
@@ -225,6 +253,9 @@ static int start_op(struct vm *vm, enum vm_state from, enum vm_state to, vm_done
 
 	if (r < 0)
 		return r;
+	if (vm_alive(vm) && vm->op_waiter.done)
+		return err_set(
+			e, EBUSY, "VM '%s' is being paused or resumed already", vm->spec.name);
 	if (vm->state == to) {
 		done(user, vm, 0, NULL);
 		return 0;
@@ -232,9 +263,6 @@ static int start_op(struct vm *vm, enum vm_state from, enum vm_state to, vm_done
 	if (vm->state != from)
 		return err_set(
 			e, EINVAL, "VM '%s' is %s", vm->spec.name, vm_state_names[vm->state]);
-	if (vm->op_waiter.done)
-		return err_set(
-			e, EBUSY, "VM '%s' is being paused or resumed already", vm->spec.name);
 	vm->op_waiter = (struct vm_waiter){done, user};
 	r = (to == VM_PAUSED ? vm->vmm->ops->pause : vm->vmm->ops->resume)(vm->vmm, on_op, e);
 	if (r < 0)

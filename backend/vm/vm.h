@@ -127,8 +127,8 @@ void vm_make_name(struct vm_host *h, const char *image, char *out, size_t n);
 /* -EEXIST when a VM has the name, -EINVAL when it isn't one. */
 int vm_check_new_name(struct vm_host *h, const char *name, struct err *e);
 
-/* Boots a new VM; takes spec's insides. done is called once, perhaps before this returns: with the VM
- * when its agent answered HELLO, without when the boot failed (nothing is left then). */
+/* Boots a new VM; takes spec's insides. done is called once, perhaps before this returns: with the
+ * VM when its agent answered HELLO, without when the boot failed (nothing is left then). */
 int vm_boot(struct vm_host *h, struct vm_spec *spec, vm_done *done, void *user, struct err *e);
 /* Asks for power off, kills after timeout s. done: stopped. */
 int vm_stop(struct vm *vm, double timeout, vm_done *done, void *user, struct err *e);
@@ -151,7 +151,8 @@ void vm_unwatch(struct vm_watch *w); /* also when not linked */
  */
 void vm_set_state(struct vm *vm, enum vm_state to, const char *reason);
 struct vm *vm_new(struct vm_host *h, const char *id);
-/* Unlinks and frees; closes sessions; leaves processes and files. */
+/* Unlinks and frees; closes sessions; leaves processes and files. Who still waits is told
+ * -ECANCELED. */
 void vm_free(struct vm *vm);
 int vm_make_paths(struct vm *vm, struct err *e);
 void vm_log(struct vm *vm, const char *name, const char *fmt_json, ...) printf_like(3, 4);
@@ -166,6 +167,8 @@ void vm_close_session(struct vm *vm);
 void vm_setup_vmm(struct vm *vm); /* makes vm->vmm from the spec and wires its callbacks */
 void vm_end(struct vm *vm, enum vm_state to, const char *reason); /* the VMM is gone */
 void vm_wake_waiters(struct vm *vm, int r, const struct err *e);
+/* Pause or resume: tells who waits for it. */
+void vm_answer_op(struct vm *vm, int r, const struct err *e);
 int vm_add_waiter(struct vm *vm, vm_done *done, void *user, struct err *e);
 void vm_boot_continue(struct vm *vm); /* adoption: wait for HELLO of a boot that was under way */
 void vm_adopt_all(struct vm_host *h);
@@ -173,6 +176,7 @@ void vm_adopt_all(struct vm_host *h);
 /* Events that the flows of a VM wait for (flow_event). */
 enum vm_flow_event {
 	VM_FE_VMM_DONE, /* data: const struct vmm_result * */
+	VM_FE_OP_DONE,  /* the pause or resume that was under way ended */
 	VM_FE_READY,    /* the agent answered HELLO */
 	VM_FE_EXIT,     /* the VMM is gone; data: detail text */
 };
