@@ -21,6 +21,7 @@ int framed_release(struct framed *c)
 	ev_io_stop(c->loop, &c->rd);
 	ev_io_stop(c->loop, &c->wr);
 	ev_idle_stop(c->loop, &c->again);
+	ev_timer_stop(c->loop, &c->rest);
 	ev_io_stop(c->loop, &c->hup);
 	close_fd(&c->hup_fd);
 	buf_fini(&c->out);
@@ -45,6 +46,7 @@ static void hold(struct framed *c)
 
 	c->held = true;
 	ev_io_stop(c->loop, &c->rd);
+	ev_timer_stop(c->loop, &c->rest);
 	if (!c->ops->hangup_ends)
 		return;
 	if (c->hup_fd < 0) {
@@ -148,6 +150,22 @@ static int fill(struct framed *c, size_t *ret_n, bool *ret_short)
 	return 0;
 }
 
+static void take_rest(struct framed *c)
+{
+	ev_io_stop(c->loop, &c->rd);
+	ev_now_update(c->loop);
+	ev_timer_set(&c->rest, c->ops->rest, 0.);
+	ev_timer_start(c->loop, &c->rest);
+}
+
+static void on_rested(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct framed *c = w->data;
+
+	(void)revents;
+	ev_io_start(loop, &c->rd);
+}
+
 static void pump(struct framed *c)
 {
 	int frames = FRAMED_WAKEUP_FRAMES;
@@ -162,6 +180,8 @@ static void pump(struct framed *c)
 	}
 	if (c->fd >= 0)
 		batch(c);
+	if (c->fd >= 0 && !c->held && c->ops->rest > 0 && bytes >= FRAMED_WAKEUP_BYTES)
+		take_rest(c);
 }
 
 static void on_readable(struct ev_loop *loop, ev_io *w, int revents)
@@ -326,7 +346,8 @@ void framed_open(
 	 * one can't be kept waiting by a flood elsewhere. */
 	ev_set_priority(&c->again, EV_MAXPRI);
 	ev_init(&c->hup, on_hangup);
-	c->rd.data = c->wr.data = c->again.data = c->hup.data = c;
+	ev_init(&c->rest, on_rested);
+	c->rd.data = c->wr.data = c->again.data = c->hup.data = c->rest.data = c;
 	if (held)
 		hold(c);
 	else

@@ -24,6 +24,9 @@ struct framed;
 struct framed_ops {
 	int priority;     /* of the watchers (EV_MINPRI..EV_MAXPRI) */
 	size_t queue_max; /* unsent bytes; at least what is sent in one go */
+	/* s; after FRAMED_WAKEUP_BYTES in one wakeup nothing is read for so long: the limit of a
+	 * flood. 0: none. */
+	double rest;
 	/* The peer's hangup ends the connection also while frames are held, unread bytes or not:
 	 * for clients, who want nothing any more when they are gone. Otherwise what a peer sent
 	 * before it closed is delivered first, however long that takes. */
@@ -51,6 +54,7 @@ struct framed {
 	int fd;
 	ev_io rd, wr;
 	ev_idle again; /* frames left in the buffer, or an end to report */
+	ev_timer rest; /* ops->rest */
 	ev_io hup;     /* hangup_ends, while held */
 	int hup_fd;    /* -1, or an epoll that waits for nothing but the hangup */
 	struct wire_reader reader;

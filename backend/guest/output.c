@@ -9,6 +9,11 @@
 
 #include "backend/base/str.h"
 
+/* s of rest for each FRAMED_WAKEUP_BYTES of a flood. Without it one guest's endless output takes a
+ * processor for itself, another for its way to the log, and the commands of all VMs wait for both.
+ * REST_RATE. */
+#define FLOOD_REST 0.002
+
 static void set_limit(struct guest *g, double s)
 {
 	ev_timer *t = &g->output.limit;
@@ -230,6 +235,7 @@ static void on_leave(struct framed *conn)
 static const struct framed_ops output_ops = {
 	.priority = -1, /* a flood waits for control and exec, not they for it */
 	.queue_max = 2 * (WIRE_HEADER + WIRE_CHUNK),
+	.rest = FLOOD_REST,
 	.on_frame = on_frame,
 	.on_batch = on_batch,
 	.on_drained = on_drained,

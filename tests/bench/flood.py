@@ -55,7 +55,7 @@ class Flood:
         deck.boot("flood", "--", "sh", "-c", SCRIPT)
         self.attach = deck.popen("attach", "--stdin", "flood", stdin=subprocess.PIPE)
         self.pipe, theirs = multiprocessing.Pipe()
-        self.reader = multiprocessing.Process(target=reader, args=(theirs, self.attach.stdout))
+        self.reader = multiprocessing.Process(target=reader, args=(theirs, self.attach.stdout), daemon=True)
         self.reader.start()
         self.attach.stdout.close()
         theirs.close()
@@ -87,8 +87,15 @@ def idle(deck, times, n):
 
 def bench_flood(deck):
     """True when every byte arrived, in order."""
-    calm, busy = {"flood": [], "model": []}, {"flood": [], "model": []}
     flood = Flood(deck)
+    try:
+        return measure_flood(deck, flood)
+    finally:
+        flood.close()
+
+
+def measure_flood(deck, flood):
+    calm, busy = {"flood": [], "model": []}, {"flood": [], "model": []}
     idle(deck, calm, SAMPLES // 2)
     good, speed = True, []
     while flood.rounds < ROUNDS and (not flood.rounds or len(busy["flood"]) < SAMPLES):
@@ -109,5 +116,4 @@ def bench_flood(deck):
             a, b = percentile(calm[name], p), percentile(busy[name], p)
             row(f"exec to {text} VM, p{p}: idle, in the flood (n={len(busy[name])})", f"{ms(a)} {ms(b)}", b / a,
                 bar if p == 99 else None)
-    flood.close()
     return good and first

@@ -1,4 +1,5 @@
 """kill -9 of the daemon at any moment: the next command adopts or rolls back, nothing is orphaned."""
+import json
 import os
 import signal
 
@@ -90,6 +91,38 @@ class KilledDaemon(DeckCase):
         daemons = [p for p in processes_with(str(self.deck.home)) if
                    os.path.basename(os.readlink(f"/proc/{p}/exe")) == "vmdeckd"]
         self.assertEqual(len(daemons), 1)
+
+    def test_stop_right_after(self):
+        """The agent has not dialled the new daemon yet: it is asked when it has, not killed."""
+        self.deck.boot("soon")
+        self.deck.kill_daemon()
+        self.deck.run("stop", "soon")
+        vm = self.deck.vm("soon")
+        self.assertEqual((vm["state"], vm["reason"]), ("stopped", "powered off"))
+        self.deck.run("rm", "soon")
+
+    def test_during_stop(self):
+        """Whatever the moment, the VM is not called failed: it ends as asked, or still runs."""
+        self.deck.boot("going")
+        r = self.deck.rpc(subscribe=True)
+        p = self.deck.popen("stop", "going")
+        r.wait_event("vm.state", "going", to="stopping")
+        r.close()
+        self.deck.kill_daemon()
+        p.communicate(timeout=120)
+        self.assertIn(self.deck.vm("going")["state"], ("stopped", "running"))
+        self.deck.run("stop", "going")
+        self.assertEqual(self.deck.vm("going")["state"], "stopped")
+        self.deck.run("rm", "going")
+
+    def test_spoiled_state(self):
+        """vm.json with an argument that is no text must not keep the daemon from starting."""
+        vm = self.deck.boot("spoiled")
+        self.deck.run("kill", "spoiled")
+        self.deck.run("daemon", "stop")
+        path = self.deck.home / "vms" / vm["id"] / "vm.json"
+        path.write_text(json.dumps(dict(json.loads(path.read_text()), cmd=[None])))
+        self.assertIsNone(self.deck.vm("spoiled"))
 
 
 class KilledDaemonProcess(KilledDaemon):

@@ -132,8 +132,7 @@ void w_leave(const char *id, const char *vm_json, pid_t pid)
 
 	assert_int_equal(dir_make(dir, 0700, NULL), 0);
 	if (vm_json)
-		assert_int_equal(
-			file_write_atomic(json, vm_json, strlen(vm_json), 0600, NULL), 0);
+		assert_int_equal(file_write_atomic(json, vm_json, strlen(vm_json), 0600, NULL), 0);
 	if (!pid)
 		return;
 	assert_int_equal(proc_identify(pid, &proc), 0);

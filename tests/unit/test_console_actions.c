@@ -1,6 +1,8 @@
 // LIBS: base
-// OBJS: tui/console/actions.c tui/console/keys.c tui/console/model.c tui/console/model_event.c tui/console/model_json.c tui/console/edit.c tui/console/layout.c tui/console/list.c
-/* The table of actions, names of keys, the line editor, the layout: the pure parts of the console. */
+// OBJS: tui/console/actions.c tui/console/keys.c tui/console/model.c tui/console/model_event.c
+// tui/console/model_json.c tui/console/edit.c tui/console/layout.c tui/console/list.c
+/* The table of actions, names of keys, the line editor, the layout: the pure parts of the console.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,7 +60,8 @@ static void test_rules(void **state)
 	(void)state;
 	for (char c = 'a'; c <= 'z'; c++)
 		for (size_t i = 0; i < countof(changing); i++)
-			assert_int_not_equal(action_by_key(CONTEXT_DECK, CTRL((uint32_t)c)), changing[i]);
+			assert_int_not_equal(
+				action_by_key(CONTEXT_DECK, CTRL((uint32_t)c)), changing[i]);
 	assert_int_equal(action_by_key(CONTEXT_DECK, 'd'), ACT_NONE);
 	assert_int_equal(action_by_key(CONTEXT_DECK, K_BACKSPACE), ACT_NONE);
 	assert_int_equal(action_by_key(CONTEXT_DECK, K_DELETE), ACT_NONE);
@@ -208,15 +211,16 @@ static void test_layout(void **state)
 			for (int vms = 0; vms < 200; vms += 33)
 				for (int zoom = 0; zoom < 2; zoom++) {
 					struct layout l;
-					const struct rect *r[8] = {&l.head, &l.list_head, &l.list, &l.divider,
-						&l.title, &l.pane, &l.hints, &l.status};
+					const struct rect *r[8] = {&l.head, &l.list_head, &l.list,
+						&l.divider, &l.title, &l.pane, &l.hints, &l.status};
 
 					layout_compute(&l, rows, cols, vms, zoom);
 					for (int i = 0; i < 8; i++) {
 						assert_true(inside(*r[i], rows, cols));
 						for (int j = 0; j < i; j++)
-							assert_true((i == 7 && j == 6 && l.shared) ||
-								    !overlap(*r[i], *r[j]));
+							assert_true(
+								(i == 7 && j == 6 && l.shared) ||
+								!overlap(*r[i], *r[j]));
 					}
 				}
 }

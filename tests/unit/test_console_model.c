@@ -49,11 +49,12 @@ static unsigned set_vms(struct model *m, const char *text)
 }
 
 #define VM_WEB                                                                                     \
-	"{\"id\":\"aa\",\"name\":\"web\",\"state\":\"running\",\"image\":\"mini\",\"vmm\":\"qemu\","   \
-	"\"vcpus\":2,\"mem_mib\":256,\"created_ns\":1700000000000000001,\"boot_ms\":1423.5,"           \
+	"{\"id\":\"aa\",\"name\":\"web\",\"state\":\"running\",\"image\":\"mini\",\"vmm\":"        \
+	"\"qemu\","                                                                                \
+	"\"vcpus\":2,\"mem_mib\":256,\"created_ns\":1700000000000000001,\"boot_ms\":1423.5,"       \
 	"\"agent\":{\"connected\":true},\"output\":{\"first\":0,\"end\":77}}"
 #define VM_DB                                                                                      \
-	"{\"id\":\"bb\",\"name\":\"db\",\"state\":\"stopped\",\"reason\":\"powered off\","             \
+	"{\"id\":\"bb\",\"name\":\"db\",\"state\":\"stopped\",\"reason\":\"powered off\","         \
 	"\"created_ns\":1600000000000000000,\"exit\":{\"how\":\"exit\",\"value\":3}}"
 
 static void test_list(void **state)
@@ -98,21 +99,24 @@ static void test_boot_by_events(void **state)
 	assert_string_equal(vm->name, "web");
 	assert_string_equal(vm->image, "mini");
 	assert_int_equal(vm->state, DECK_STARTING);
-	assert_int_equal(event(&m, &todo, "aa", "flow.step",
-				 "{\"flow\":\"boot\",\"step\":\"hello\",\"n\":3,\"of\":3,\"limit_s\":60.0}"),
+	assert_int_equal(
+		event(&m, &todo, "aa", "flow.step",
+			"{\"flow\":\"boot\",\"step\":\"hello\",\"n\":3,\"of\":3,\"limit_s\":60.0}"),
 		MODEL_VM);
 	assert_false(todo.get_vm);
 	assert_string_equal(vm->wait.name, "hello");
 	assert_int_equal((int)vm->wait.limit_s, 60);
 	event(&m, &todo, "aa", "vm.boot", "{\"ms\":1400.0}");
-	event(&m, &todo, "aa", "vm.state", "{\"from\":\"starting\",\"to\":\"running\",\"reason\":\"\"}");
+	event(&m, &todo, "aa", "vm.state",
+		"{\"from\":\"starting\",\"to\":\"running\",\"reason\":\"\"}");
 	assert_int_equal(vm->state, DECK_RUNNING);
 	assert_string_equal(vm->wait.name, "");
 	assert_true(vm->agent);
 	assert_int_equal(model_count(&m, DECK_RUNNING), 1);
 	event(&m, &todo, "aa", "vitals", "{\"mem_total\":1000,\"mem_available\":400}");
 	assert_int_equal(vm->mem_used, 600);
-	assert_int_equal(event(&m, &todo, "aa", "vitals", "{\"mem_total\":1000,\"mem_available\":400}"), 0);
+	assert_int_equal(
+		event(&m, &todo, "aa", "vitals", "{\"mem_total\":1000,\"mem_available\":400}"), 0);
 	event(&m, &todo, "aa", "agent.lost", "{\"why\":\"reset\"}");
 	assert_false(vm->agent);
 	event(&m, &todo, "aa", "vm.state", "{\"to\":\"stopped\",\"reason\":\"powered off\"}");
@@ -154,7 +158,8 @@ static void test_failed_boot_stays(void **state)
 
 static void test_images(void **state)
 {
-	struct json_object *o = json("[{\"name\":\"mini\",\"state\":\"missing\",\"why\":\"not built\"}]");
+	struct json_object *o =
+		json("[{\"name\":\"mini\",\"state\":\"missing\",\"why\":\"not built\"}]");
 	struct model_todo todo;
 	struct model m;
 
@@ -162,8 +167,9 @@ static void test_images(void **state)
 	model_init(&m);
 	assert_int_equal(model_set_images(&m, o), MODEL_IMAGES);
 	json_object_put(o);
-	assert_int_equal(event(&m, &todo, "", "asset.build.step",
-				 "{\"image\":\"mini\",\"step\":\"kernel\",\"done\":5,\"total\":10}"),
+	assert_int_equal(
+		event(&m, &todo, "", "asset.build.step",
+			"{\"image\":\"mini\",\"step\":\"kernel\",\"done\":5,\"total\":10}"),
 		MODEL_IMAGES);
 	assert_string_equal(model_image(&m, "mini")->state, "building");
 	assert_string_equal(model_image(&m, "mini")->step, "kernel");
@@ -176,8 +182,9 @@ static void test_images(void **state)
 /* Nothing that a daemon of another version sends may break the console. */
 static void test_odd_input(void **state)
 {
-	static const char *const odd[] = {"{}", "[]", "null", "3", "[1,\"x\",null,{}]", "[{\"id\":\"\"}]",
-		"[{\"id\":7}]", "[{\"id\":\"x\",\"state\":\"dancing\",\"agent\":5,\"output\":[],\"step\":\"a\"}]"};
+	static const char *const odd[] = {"{}", "[]", "null", "3", "[1,\"x\",null,{}]",
+		"[{\"id\":\"\"}]", "[{\"id\":7}]",
+		"[{\"id\":\"x\",\"state\":\"dancing\",\"agent\":5,\"output\":[],\"step\":\"a\"}]"};
 	struct model_todo todo;
 	struct model m;
 

@@ -1,5 +1,8 @@
 // LIBS: base
-// OBJS: tui/console/pane.c tui/console/pane_draw.c tui/console/pane_keys.c tui/console/grid.c tui/console/grid_vterm.c tui/console/guard.c tui/console/paint.c tui/console/glyphs.c tui/console/theme.c tui/console/theme_file.c tui/console/colour.c tui/console/layout.c tui/console/keys.c
+// OBJS: tui/console/pane.c tui/console/pane_draw.c tui/console/pane_keys.c tui/console/grid.c
+// tui/console/grid_vterm.c tui/console/guard.c tui/console/paint.c tui/console/glyphs.c
+// tui/console/theme.c tui/console/theme_file.c tui/console/colour.c tui/console/layout.c
+// tui/console/keys.c
 /* Panes in a real curses screen that writes to /dev/null, read back cell by cell. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +18,7 @@
 #include "backend/base/util.h"
 #include "tui/console/pane.h"
 
-#define ROWS 12
+#define ROWS  12
 #define COLS_ 60
 
 struct env {
@@ -117,7 +120,8 @@ static void test_text_and_colour(void **state)
 	int cy, cx, fg, bg;
 	attr_t attr;
 
-	feed(p, "hello\r\n\x1b[31mred\x1b[0m \x1b[38;5;203mpalette\x1b[0m \x1b[38;2;255;95;95mtrue\x1b[0m "
+	feed(p, "hello\r\n\x1b[31mred\x1b[0m \x1b[38;5;203mpalette\x1b[0m "
+		"\x1b[38;2;255;95;95mtrue\x1b[0m "
 		"\x1b[1;7mbold\x1b[0m");
 	draw(e, p, &cy, &cx);
 	assert_string_equal(row(0), "hello");
@@ -342,8 +346,9 @@ static void test_lines(void **state)
 /* REP and colours with colons, whole and in pieces: what libvterm can't take. */
 static void test_guard(void **state)
 {
-	static const char bytes[] = "\x1b[5bx\x1b[3b\r\n\u6f22\x1b[2b\r\n\x1b[38:2::255:95:95mA\x1b[38:5:203mB"
-				    "\x1b[0;4:3mC\x1b[m\r\n\x1b]0;x\x1b[9b\x1b\\y\x1b[?2b\x1b[1;2b\x1b[2\rbz";
+	static const char bytes[] =
+		"\x1b[5bx\x1b[3b\r\n\u6f22\x1b[2b\r\n\x1b[38:2::255:95:95mA\x1b[38:5:203mB"
+		"\x1b[0;4:3mC\x1b[m\r\n\x1b]0;x\x1b[9b\x1b\\y\x1b[?2b\x1b[1;2b\x1b[2\rbz";
 	struct env *e = *state;
 	int fg, bg;
 	attr_t attr;
@@ -378,12 +383,18 @@ static uint64_t next_random(uint64_t *seed)
  * the cursor stays inside. */
 static void test_fuzz(void **state)
 {
-	static const char *const seqs[] = {"\x1b[", "\x1b]", "\x1bP", "\x1b#8", "\x1b[?1049h", "\x1b[?1049l",
-		"\x1b[2;5r", "\x1b[r", "\x1b[999;999H", "\x1b[99L", "\x1b[99M", "\x1b[99@", "\x1b[99P", "\x1b[99X",
-		"\x1b[99S", "\x1b[99T", "\x1b[?6h", "\x1b[?69h\x1b[3;7s", "\x1b#6", "\x1b#3", "\x1b[4h", "\x1b[99b",
-		"\x1b[38;2;1;2;3m", "\x1b[38:2::1:2:3m", "\x1bM", "\x1b" "D", "\x1b" "c", "\x1b[!p", "\u6f22",
-		"e\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "\xff\xfe", "\r\n", "\x1b[?3h", "\x1b[J", "\x1b[1J",
-		"\x1b[2K", "\t\x1b[I\x1b[Z", "\x1b[99d", "\x1b[99e", "\x1b(0qqq\x1b(B", "\x0e\x0f", "\x1bN", "\x1b[19m"};
+	static const char *const seqs[] = {"\x1b[", "\x1b]", "\x1bP", "\x1b#8", "\x1b[?1049h",
+		"\x1b[?1049l", "\x1b[2;5r", "\x1b[r", "\x1b[999;999H", "\x1b[99L", "\x1b[99M",
+		"\x1b[99@", "\x1b[99P", "\x1b[99X", "\x1b[99S", "\x1b[99T", "\x1b[?6h",
+		"\x1b[?69h\x1b[3;7s", "\x1b#6", "\x1b#3", "\x1b[4h", "\x1b[99b", "\x1b[38;2;1;2;3m",
+		"\x1b[38:2::1:2:3m", "\x1bM",
+		"\x1b"
+		"D",
+		"\x1b"
+		"c",
+		"\x1b[!p", "\u6f22", "e\u0301\u0301\u0301\u0301\u0301\u0301\u0301", "\xff\xfe",
+		"\r\n", "\x1b[?3h", "\x1b[J", "\x1b[1J", "\x1b[2K", "\t\x1b[I\x1b[Z", "\x1b[99d",
+		"\x1b[99e", "\x1b(0qqq\x1b(B", "\x0e\x0f", "\x1bN", "\x1b[19m"};
 	struct env *e = *state;
 	const char *rounds = getenv("PANE_FUZZ_ROUNDS");
 	uint64_t seed = 20260101;
@@ -401,7 +412,8 @@ static void test_fuzz(void **state)
 			e->sent_len = 0;
 			switch (next_random(&seed) % 12) {
 			case 0:
-				pane_resize(p, (int)(next_random(&seed) % 40), (int)(next_random(&seed) % 120));
+				pane_resize(p, (int)(next_random(&seed) % 40),
+					(int)(next_random(&seed) % 120));
 				break;
 			case 1:
 				(void)pane_rule(p, "a rule \u6f22");

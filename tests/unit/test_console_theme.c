@@ -47,7 +47,8 @@ static void test_builtin(void **state)
 		struct theme other;
 
 		/* Every style of the table is one that a file could hold. */
-		snprintf(text, sizeof(text), "[roles]\n%s = %s\n", role_table[i].name, role_table[i].style);
+		snprintf(text, sizeof(text), "[roles]\n%s = %s\n", role_table[i].name,
+			role_table[i].style);
 		parse(&other, &log, text);
 		assert_string_equal(log.first, "");
 		assert_memory_equal(&other.role[i].fg, &t.role[i].fg, sizeof(t.role[i].fg));
@@ -103,7 +104,8 @@ static void test_complaints(void **state)
 	} cases[] = {
 		{"[roles]\n\nfoo = bold\n", "x.theme:3: unknown role 'foo'"},
 		{"[roles]\ntext = fg=rde\n", "x.theme:2: unknown colour or attribute 'fg=rde'"},
-		{"[roles]\ntext = fg=#12345\n", "x.theme:2: unknown colour or attribute 'fg=#12345'"},
+		{"[roles]\ntext = fg=#12345\n",
+			"x.theme:2: unknown colour or attribute 'fg=#12345'"},
 		{"[roles]\ntext = fg=256\n", "x.theme:2: unknown colour or attribute 'fg=256'"},
 		{"[roles]\ntext = blod\n", "x.theme:2: unknown colour or attribute 'blod'"},
 		{"[roles]\ntext = mono=bold,loud\n",
@@ -137,7 +139,8 @@ static void test_colours(void **state)
 	(void)state;
 	parse(&t, &log,
 		"[palette]\nsun = #ffcc00/220/yellow\n[roles]\ntext = fg=sun bg=#000000\n"
-		"state = fg=5 bold\nstate.failed = fg=200 mono=reverse\n[ansi]\n9 = #ff8080/210/9\n");
+		"state = fg=5 bold\nstate.failed = fg=200 mono=reverse\n[ansi]\n9 = "
+		"#ff8080/210/9\n");
 	assert_string_equal(log.first, "");
 	assert_int_equal(t.role[ROLE_TEXT].fg.rgb, 0xffcc00);
 	assert_int_equal(t.role[ROLE_TEXT].fg.col256, 220);
@@ -157,7 +160,8 @@ static void test_nearest(void **state)
 {
 	(void)state;
 	for (int i = 16; i < 256; i++)
-		assert_int_equal(colour_rgb_of(colour_nearest_256(colour_rgb_of(i))), colour_rgb_of(i));
+		assert_int_equal(
+			colour_rgb_of(colour_nearest_256(colour_rgb_of(i))), colour_rgb_of(i));
 	assert_int_equal(colour_nearest_256(0xff5f5f), 203);
 	assert_int_equal(colour_nearest_16(0xff0101), 9);
 	assert_int_equal(colour_nearest_16(0x000000), 0);
@@ -196,7 +200,8 @@ static void test_noise(void **state)
 		struct theme t;
 		size_t n = 0;
 
-		n += (size_t)snprintf(text, sizeof(text), "%s", round & 1 ? "[roles]\ntext = " : "");
+		n += (size_t)snprintf(
+			text, sizeof(text), "%s", round & 1 ? "[roles]\ntext = " : "");
 		while (n < sizeof(text) - 1) {
 			seed = seed * 6364136223846793005u + 1442695040888963407u;
 			text[n++] = alphabet[(seed >> 33) % (sizeof(alphabet) - 1)];

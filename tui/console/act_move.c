@@ -1,11 +1,17 @@
 /* Actions that move: rows, lines, tabs, levels. */
 #include "tui/console/act.h"
 
+/* Whether moving keys scroll the pane. */
+static bool moves_pane(const struct app *a)
+{
+	return a->focus == FOCUS_PANE || a->zoom || a->keys.deck;
+}
+
 static void move(struct app *a, int lines)
 {
 	struct deck *d = app_deck(a);
 
-	if (a->focus == FOCUS_PANE || a->zoom) {
+	if (moves_pane(a)) {
 		if (d && d->tab[d->shown].pane)
 			pane_scroll(d->tab[d->shown].pane, lines);
 	} else {
@@ -16,9 +22,7 @@ static void move(struct app *a, int lines)
 
 static int page(const struct app *a)
 {
-	bool pane = a->focus == FOCUS_PANE || a->zoom;
-
-	return max_of((pane ? a->layout.pane.h : a->layout.list.h) - 1, 1);
+	return max_of((moves_pane(a) ? a->layout.pane.h : a->layout.list.h) - 1, 1);
 }
 
 #define FAR 1000000

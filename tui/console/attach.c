@@ -91,7 +91,6 @@ static void scroll_key(struct app *a, console_key k)
 	case ACT_PAGE_UP:
 	case ACT_HALF_DOWN:
 	case ACT_HALF_UP:
-		a->focus = FOCUS_PANE;
 		action_run(a, act, "");
 		break;
 	default:

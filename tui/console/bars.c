@@ -16,7 +16,10 @@ static void head_counts(struct app *a, struct pen *pen)
 
 	for (int i = 0; i < a->model.count; i++)
 		all += !a->model.vm[i]->gone;
-	pen_printf(pen, ROLE_HEAD, "  %d VM%s", all, all == 1 ? "" : "s");
+	if (a->filter[0])
+		pen_printf(pen, ROLE_HEAD_STRONG, "  /%s: %d of", a->filter, a->view.count);
+	pen_printf(
+		pen, ROLE_HEAD, "%s%d VM%s", a->filter[0] ? " " : "  ", all, all == 1 ? "" : "s");
 	for (size_t i = 0; i < countof(shown); i++) {
 		int n = model_count(&a->model, shown[i]);
 

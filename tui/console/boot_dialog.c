@@ -36,7 +36,7 @@ static const char *value(const struct boot_dialog *b, enum field f)
 
 static int boot_params(struct boot_dialog *b, struct json_object *o, struct err *e)
 {
-	int64_t mib, vcpus;
+	int64_t mib = 0, vcpus = 0;
 	int r = str_check_name("image name", value(b, FIELD_IMAGE), e);
 
 	b->at = r < 0 ? FIELD_IMAGE : b->at;

@@ -38,9 +38,7 @@ struct pane *tab_pane(struct deck_tab *t)
 		t->pane = pane_new(ds->rows, ds->cols, on_to_guest, t);
 		feed_init(&t->feed, ds->hub, t->id <= TAB_SERIAL ? &follow_ops : &run_ops, t->pane,
 			t);
-		if (t->id == TAB_SERIAL || t->id == TAB_EXEC ||
-			(t->id == TAB_OUTPUT && !t->deck->vm.tty))
-			pane_set_lines(t->pane, true);
+		pane_set_lines(t->pane, t->id != TAB_SHELL);
 	}
 	return t->pane;
 }

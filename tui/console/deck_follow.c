@@ -62,8 +62,7 @@ void tab_follow(struct deck_tab *t, enum source source)
 	/* Looking at the serial console again shows it from its tail on. */
 	if (t->id == TAB_SERIAL)
 		pane_reset(t->pane);
-	if (t->id == TAB_SERIAL)
-		pane_set_lines(t->pane, true);
+	pane_set_lines(t->pane, source == SOURCE_SERIAL || !t->deck->vm.tty);
 	t->ended = false;
 	t->blocked = SOURCE_NONE;
 	t->source = source;

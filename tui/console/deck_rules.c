@@ -68,7 +68,9 @@ static void say_state(struct text *t, struct json_object *f)
 
 static void say_agent_lost(struct text *t, struct json_object *f)
 {
-	snprintf(t->out, t->n, "agent lost: %.180s", field(f, "why"));
+	/* Each connection says so, and then the VM: once is enough. */
+	if (!*field(f, "conn"))
+		snprintf(t->out, t->n, "agent lost: %.180s", field(f, "why"));
 }
 
 static void say_panic(struct text *t, struct json_object *f)

@@ -67,6 +67,29 @@ bool deck_vm_alive(const struct deck_vm *vm)
 	return !vm->gone && vm->state != DECK_STOPPED && vm->state != DECK_FAILED;
 }
 
+static bool wait_same(const struct deck_wait *a, const struct deck_wait *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->n == b->n && a->of == b->of &&
+	       a->since_ns == b->since_ns && !(a->limit_s < b->limit_s) &&
+	       !(a->limit_s > b->limit_s);
+}
+
+/* Everything that is shown. The output's end is not: it grows all the time. */
+bool deck_vm_same(const struct deck_vm *a, const struct deck_vm *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->state == b->state &&
+	       strcmp(a->reason, b->reason) == 0 && strcmp(a->image, b->image) == 0 &&
+	       strcmp(a->vmm, b->vmm) == 0 && strcmp(a->accel, b->accel) == 0 &&
+	       strcmp(a->generation, b->generation) == 0 && a->vcpus == b->vcpus &&
+	       a->mem_mib == b->mem_mib && a->created_ns == b->created_ns &&
+	       a->started_ns == b->started_ns && a->since_ns == b->since_ns &&
+	       (int64_t)a->boot_ms == (int64_t)b->boot_ms && wait_same(&a->wait, &b->wait) &&
+	       a->agent == b->agent && a->tty == b->tty && a->mem_used == b->mem_used &&
+	       a->mem_total == b->mem_total && a->exited == b->exited &&
+	       strcmp(a->exit_how, b->exit_how) == 0 && a->exit_value == b->exit_value &&
+	       a->gone == b->gone && a->kept == b->kept;
+}
+
 struct deck_vm *model_add(struct model *m, const char *id)
 {
 	struct deck_vm *vm;
@@ -75,10 +98,10 @@ struct deck_vm *model_add(struct model *m, const char *id)
 		return NULL;
 	if (m->count == m->cap) {
 		int cap = max_of(m->cap * 2, 16);
-		struct deck_vm **grown = xcalloc((size_t)cap, sizeof(*grown));
+		struct deck_vm **grown = xcalloc((size_t)cap, sizeof(struct deck_vm *));
 
 		if (m->count)
-			memcpy(grown, m->vm, (size_t)m->count * sizeof(*grown));
+			memcpy(grown, m->vm, (size_t)m->count * sizeof(struct deck_vm *));
 		free(m->vm);
 		m->vm = grown;
 		m->cap = cap;
@@ -102,7 +125,7 @@ static int by_age(const void *a, const void *b)
 void model_sort(struct model *m)
 {
 	if (m->count > 1)
-		qsort(m->vm, (size_t)m->count, sizeof(*m->vm), by_age);
+		qsort(m->vm, (size_t)m->count, sizeof(struct deck_vm *), by_age);
 }
 
 unsigned model_drop(struct model *m, const char *id)
@@ -112,7 +135,7 @@ unsigned model_drop(struct model *m, const char *id)
 	if (i < 0)
 		return 0;
 	free(m->vm[i]);
-	memmove(&m->vm[i], &m->vm[i + 1], (size_t)(m->count - i - 1) * sizeof(*m->vm));
+	memmove(&m->vm[i], &m->vm[i + 1], (size_t)(m->count - i - 1) * sizeof(struct deck_vm *));
 	m->count--;
 	return MODEL_VMS;
 }
@@ -137,9 +160,9 @@ static unsigned merge_vm(struct model *m, struct json_object *o)
 	/* An answer that was on its way when the boot failed tells nothing new. */
 	if (vm->kept)
 		return changed;
-	memcpy(&before, vm, sizeof(before));
+	before = *vm;
 	deck_vm_decode(vm, o);
-	if (memcmp(&before, vm, sizeof(before)) != 0)
+	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;
 	return changed;
 }

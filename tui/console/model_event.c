@@ -150,12 +150,12 @@ static unsigned vm_event(
 			return 0;
 		changed = MODEL_VMS;
 	}
-	memcpy(&before, vm, sizeof(before));
+	before = *vm;
 	str_safe(vm->name, sizeof(vm->name), ev->vm_name);
 	if (vm_events[i].apply)
 		vm_events[i].apply(vm, ev);
 	todo->get_vm = vm_events[i].flags & GETS;
-	if (memcmp(&before, vm, sizeof(before)) != 0)
+	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;
 	if (before.created_ns != vm->created_ns)
 		model_sort(m);

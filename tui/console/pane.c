@@ -127,6 +127,7 @@ void pane_feed(struct pane *p, const void *bytes, size_t n)
 
 void pane_set_lines(struct pane *p, bool on)
 {
+	p->lines = on;
 	pane_say(p, on ? "\x1b[20h" : "\x1b[20l");
 }
 

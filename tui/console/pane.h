@@ -31,7 +31,8 @@ void pane_size(const struct pane *p, int *rows, int *cols);
 
 /* Guest bytes. */
 void pane_feed(struct pane *p, const void *bytes, size_t n);
-/* Whether "\n" also returns to the first column: for output that no terminal has passed. */
+/* Whether there is no terminal at the guest's end: "\n" then also returns to the first column, and
+ * Enter sends it. */
 void pane_set_lines(struct pane *p, bool on);
 /* Put before and behind bytes that are shown as standard error. */
 #define PANE_SGR_STDERR "\x1b[18m"

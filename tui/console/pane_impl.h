@@ -16,6 +16,7 @@ struct pane {
 	pane_to_guest *to_guest;
 	void *user;
 	bool keys;
+	bool lines; /* no terminal at the guest's end */
 };
 
 /* Our own lines are marked inside the emulator by fonts that no program uses (SGR 18, 19), so that

@@ -34,7 +34,9 @@ static bool send_control(struct pane *p, uint32_t base)
 {
 	char c;
 
-	if (base == ' ')
+	if (base == '\n')
+		c = '\n';
+	else if (base == ' ')
 		c = 0;
 	else if (base >= 'a' && base <= 'z')
 		c = (char)(base - 'a' + 1);
@@ -54,6 +56,9 @@ void pane_key(struct pane *p, console_key k)
 	if (p->term.grid.view)
 		pane_scroll_end(p);
 	if ((k & KEY_MODS) == KEY_MOD_CTRL && send_control(p, base))
+		return;
+	/* Nobody turns a carriage return into a line end there. */
+	if (k == K_ENTER && p->lines && send_control(p, '\n'))
 		return;
 	if (key_is_char(base)) {
 		vterm_keyboard_unichar(p->vt, base, modifiers(k));
