@@ -9,9 +9,11 @@
 
 #include "backend/base/str.h"
 
-/* s of rest for each FRAMED_WAKEUP_BYTES of a flood. Without it one guest's endless output takes a
- * processor for itself, another for its way to the log, and the commands of all VMs wait for both.
- * REST_RATE. */
+/* s of rest after each FRAMED_WAKEUP_BYTES of a flood, which makes 60 MB/s of it. A guest that
+ * writes without end would otherwise have one processor for itself and another for the way to the
+ * log, and the commands of all VMs would wait for both. Measured on two cores, p99 of commands in
+ * the flood to p99 without: no rest 3.5 in the same VM, 3.8 in another; 1 ms (100 MB/s) 3 and 1 to
+ * 1.7; 2 ms 1.5 to 1.9 and 1.2. */
 #define FLOOD_REST 0.002
 
 static void set_limit(struct guest *g, double s)

@@ -18,12 +18,13 @@ args = ap.parse_args()
 os.environ["DECK_BUILD"] = str((ROOT / args.build).resolve())
 
 from decklib import BUILD, Deck  # noqa: E402
-from svg import svg  # noqa: E402
+from svg import SGR, svg  # noqa: E402
 from tmuxlib import Terminal  # noqa: E402
 
 COLS, ROWS = 100, 26
 # What the VMs of the pictures do. web: a terminal with top, and something for it to show.
-WEB = "httpd -p 8080; while :; do gzip -c /bin/busybox >/dev/null; sleep 0.3; done & exec top -d 1"
+WEB = "httpd -p 8080; exec top -d 1"
+BUSY = "setsid sha256sum /dev/zero </dev/null >/dev/null 2>&1 &"
 WORKER = "i=0; while :; do i=$((i+1)); echo \"job $i: done, queue $((i*7%5))\"; sleep 0.2; done"
 
 
@@ -45,11 +46,19 @@ class Scene:
             self.t.keys("j")
         self.wait(f"── {name}  [")
 
-    def shoot(self, name, title):
+    def shoot(self, name, title, when):
+        """Writes the first screen for which when(its text) holds."""
+        taken = []
+
+        def good(_):
+            taken[:] = [self.t.tmux("capture-pane", "-p", "-e", "-N")]  # -N: blanks at a line's end have colours too
+            return when(SGR.sub("", taken[0]))
+
+        self.wait(good)
         x, y, shown = self.t.tmux("display-message", "-p", "#{cursor_x} #{cursor_y} #{cursor_flag}").split()
-        screen = self.t.tmux("capture-pane", "-p", "-e", "-N")  # -N: blanks at a line's end have colours too
-        picture = svg(screen, COLS, self.rows, (int(x), int(y)) if shown == "1" else None, title)
+        picture = svg(taken[0], COLS, self.rows, (int(x), int(y)) if shown == "1" else None, title)
         path = ROOT / args.out / f"{name}.svg"
+        path.parent.mkdir(exist_ok=True)
         path.write_text(picture)
         print(f"{path.relative_to(ROOT)}: {len(picture) // 1024} kB")
 
@@ -78,24 +87,26 @@ def shoot_console(stack, deck):
     s.wait("Load average")
     s.t.keys("a")
     s.wait("KEYS: guest")
+    deck.run("exec", "web", "--", "sh", "-c", BUSY)
+    s.wait("sha256sum")
     api = deck.popen("boot", "--name", "api")
-    s.wait(row_has("api", "starting"))
-    s.wait(lambda text: "Mem:" in text and "gzip" in text)  # top has noticed that the pane is smaller now
-    s.shoot("console", "vmdeck: five VMs, top in the pane of one")
+    # top draws anew once it has noticed that the pane has become smaller.
+    s.shoot("console", "vmdeck: five VMs, top in the pane of one",
+            lambda text: row_has("api", "starting")(text) and "Mem:" in text and "sha256sum" in text)
     api.communicate()
+    deck.run("exec", "web", "--", "killall", "sha256sum")
     deck.run("rm", "-f", "api")
 
 
 def shoot_boot(stack, deck):
     """A VM that boots, with what it waits for."""
-    s = Scene(stack, deck)
+    s = Scene(stack, deck, rows=20)
     s.t.keys("b")
     s.wait("boot a VM")
     s.t.type("api")
     s.wait("name    api")
     s.t.keys("Enter")
-    s.wait(lambda text: re.search(r"since 0\.[6-9] s", text))
-    s.shoot("boot", "vmdeck: a VM boots")
+    s.shoot("boot", "vmdeck: a VM boots", lambda text: re.search(r"(?s)\] PCI[^\n]*\n.*since \d+\.[5-9] s", text))
     s.wait(row_has("api", "running"))
     deck.run("rm", "-f", "api")
 
@@ -103,20 +114,18 @@ def shoot_boot(stack, deck):
 def shoot_help(stack, deck):
     s = Scene(stack, deck, rows=56)
     s.t.keys("?")
-    s.wait("any other key closes")
-    s.shoot("help", "vmdeck: every key")
+    s.shoot("help", "vmdeck: every key", lambda text: "any other key closes" in text)
 
 
 def shoot_light(stack, deck):
     """A light theme, and an exec in a tab of its own."""
-    s = Scene(stack, deck, theme="paper")
+    s = Scene(stack, deck, rows=20, theme="paper")
     s.select("worker")
     s.t.keys("e")
     s.wait("exec")
     s.t.type("uname -srm; free -m; df -h | head -n 4; ls /nowhere")
     s.t.keys("Enter")
-    s.wait("exit 1 after")
-    s.shoot("light", "vmdeck: the theme paper")
+    s.shoot("light", "vmdeck: the theme paper", lambda text: "exit 1 after" in text)
 
 
 SHOTS = {"console": shoot_console, "boot": shoot_boot, "help": shoot_help, "light": shoot_light}

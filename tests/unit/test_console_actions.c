@@ -1,6 +1,6 @@
 // LIBS: base
 // OBJS: tui/console/actions.c tui/console/keys.c tui/console/model.c tui/console/model_event.c
-// tui/console/model_json.c tui/console/edit.c tui/console/layout.c tui/console/list.c
+// OBJS: tui/console/model_json.c tui/console/edit.c tui/console/layout.c tui/console/list.c
 /* The table of actions, names of keys, the line editor, the layout: the pure parts of the console.
  */
 #include <setjmp.h>
@@ -248,10 +248,10 @@ static void test_list(void **state)
 
 	(void)state;
 	list_resize(&l, 100, 10);
-	list_move(&l, 25);
+	list_select(&l, 25);
 	assert_int_equal(l.sel, 25);
 	assert_int_equal(l.top, 16);
-	list_move(&l, -1000);
+	list_select(&l, -1000);
 	assert_int_equal(l.sel, 0);
 	assert_int_equal(l.top, 0);
 	list_select(&l, 1000);

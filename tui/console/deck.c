@@ -69,6 +69,8 @@ void tab_close(struct deck_tab *t)
 		return;
 	if (t->source == SOURCE_OUTPUT || t->source == SOURCE_ATTACH)
 		t->output_next = t->feed.next;
+	else if (t->source == SOURCE_SERIAL && t->id == TAB_OUTPUT)
+		t->serial_next = t->feed.next;
 	feed_close(&t->feed);
 	t->source = SOURCE_NONE;
 }
@@ -240,7 +242,7 @@ void deck_sync(struct deck *d, const struct deck_vm *vm)
 	bool serial = d->visible && d->shown == TAB_SERIAL && vm && !vm->gone;
 
 	if (vm) {
-		if (vm->state != d->vm.state)
+		if (vm->state != d->vm.state || vm->wait.n != d->vm.wait.n)
 			d->tab[TAB_OUTPUT].blocked = d->tab[TAB_SERIAL].blocked = SOURCE_NONE;
 		d->vm = *vm;
 	}

@@ -28,6 +28,7 @@ struct deck_tab {
 	enum source blocked;  /* was refused: not asked again before something changes */
 	bool known;           /* output_next says where to go on */
 	uint64_t output_next; /* first output byte that is not in the pane */
+	uint64_t serial_next; /* of the boot shown in the output tab: the same; 0: none yet */
 	uint64_t caught_up;   /* end of the output when the stream was opened */
 	char late[240];       /* ruled line that belongs behind bytes still to come */
 	bool late_at_end;

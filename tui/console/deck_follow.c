@@ -19,7 +19,10 @@ static struct json_object *follow_params(struct deck_tab *t, enum source source)
 	if (source == SOURCE_SERIAL) {
 		jsonx_add_bool(o, "serial", true);
 		jsonx_add_bool(o, "follow", true);
-		jsonx_add_int(o, "tail", t->id == TAB_OUTPUT ? TAIL_BOOT : TAIL);
+		if (t->serial_next)
+			jsonx_add_int(o, "since", (int64_t)t->serial_next);
+		else
+			jsonx_add_int(o, "tail", t->id == TAB_OUTPUT ? TAIL_BOOT : TAIL);
 		return o;
 	}
 	if (t->known)
@@ -43,6 +46,9 @@ static void tab_refused(struct deck_tab *t, enum source source, const struct err
 	if (e->code == ECONNRESET || e->code == EPIPE)
 		return;
 	t->blocked = source;
+	/* The console of a VM that is about to boot comes with the next step. */
+	if (source == SOURCE_SERIAL && e->code == ENOENT && t->deck->vm.state == DECK_STARTING)
+		return;
 	tab_rule(t, 0, "%s", e->msg);
 	ds->h->notice(ds->user, NOTICE_ERROR, e->msg);
 	if (t->id == TAB_OUTPUT && t->deck->attached)
@@ -84,7 +90,8 @@ static void on_open(struct feed *f, struct json_object *result)
 	char size[32];
 
 	if (t->source == SOURCE_SERIAL) {
-		f->skip = start > first ? SKIP_LINE_MAX : 0;
+		f->skip = start > first && !t->serial_next ? SKIP_LINE_MAX : 0;
+		f->next = start;
 		return;
 	}
 	if (!t->known) {
@@ -125,6 +132,8 @@ static void on_end(struct feed *f, int r, const struct err *e)
 
 	if (source != SOURCE_SERIAL)
 		t->output_next = f->next;
+	else if (t->id == TAB_OUTPUT)
+		t->serial_next = f->next;
 	t->source = SOURCE_NONE;
 	if (r < 0) {
 		tab_refused(t, source, e);

@@ -203,7 +203,6 @@ static void ring_add(struct grid *g, const struct cell *cells, int cols)
 	line->cells = cols ? xcalloc((size_t)cols, sizeof(*cells)) : NULL;
 	if (cols)
 		memcpy(line->cells, cells, (size_t)cols * sizeof(*cells));
-	g->pushed++;
 	if (g->view > 0)
 		g->view = min_of(g->view + 1, g->kept);
 }

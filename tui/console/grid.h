@@ -33,7 +33,6 @@ struct grid {
 	struct grid_line *ring;  /* owned; made with the first line that scrolls off */
 	int first, kept;         /* of the ring */
 	int view;                /* lines above the screen in view; stays on its text */
-	uint64_t pushed;         /* lines that ever scrolled off */
 };
 
 struct grid_rect {

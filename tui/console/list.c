@@ -21,11 +21,6 @@ void list_resize(struct list *l, int n, int height)
 	list_settle(l);
 }
 
-void list_move(struct list *l, int delta)
-{
-	list_select(l, l->sel + delta);
-}
-
 void list_select(struct list *l, int row)
 {
 	l->sel = row;

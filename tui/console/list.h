@@ -11,8 +11,7 @@ struct list {
 
 /* Takes new sizes; keeps the selected row inside and on the screen. */
 void list_resize(struct list *l, int n, int height);
-/* Moves the selection, not past the ends. */
-void list_move(struct list *l, int delta);
+/* Selects a row, or the nearest there is. */
 void list_select(struct list *l, int row);
 
 #endif

@@ -37,14 +37,6 @@ struct deck_vm *model_find(const struct model *m, const char *id)
 	return i < 0 ? NULL : m->vm[i];
 }
 
-struct deck_vm *model_find_name(const struct model *m, const char *name)
-{
-	for (int i = 0; i < m->count; i++)
-		if (strcmp(m->vm[i]->name, name) == 0)
-			return m->vm[i];
-	return NULL;
-}
-
 struct deck_image *model_image(struct model *m, const char *name)
 {
 	for (int i = 0; i < m->images; i++)

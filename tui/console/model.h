@@ -102,7 +102,6 @@ unsigned model_set_stale(struct model *m, bool stale);
 unsigned model_drop(struct model *m, const char *id);
 
 struct deck_vm *model_find(const struct model *m, const char *id);
-struct deck_vm *model_find_name(const struct model *m, const char *name);
 struct deck_image *model_image(struct model *m, const char *name);
 /* VMs in this state (gone ones are not counted). */
 int model_count(const struct model *m, enum deck_state state);

@@ -60,12 +60,6 @@ void pane_set_keys(struct pane *p, bool on)
 	p->keys = on;
 }
 
-void pane_size(const struct pane *p, int *rows, int *cols)
-{
-	*rows = p->term.grid.rows;
-	*cols = p->term.grid.cols;
-}
-
 static void pane_say(struct pane *p, const char *s)
 {
 	vterm_input_write(p->vt, s, strlen(s));
@@ -219,11 +213,6 @@ void pane_scroll(struct pane *p, int lines)
 
 	p->term.changed = p->term.changed || to != g->view;
 	g->view = to;
-}
-
-void pane_scroll_top(struct pane *p)
-{
-	pane_scroll(p, -SCROLLBACK_LINES);
 }
 
 void pane_scroll_end(struct pane *p)

@@ -27,7 +27,6 @@ void pane_free(struct pane *p); /* NULL is fine */
 void pane_set_keys(struct pane *p, bool on);
 /* Sizes outside of the limits are moved inside. */
 void pane_resize(struct pane *p, int rows, int cols);
-void pane_size(const struct pane *p, int *rows, int *cols);
 
 /* Guest bytes. */
 void pane_feed(struct pane *p, const void *bytes, size_t n);
@@ -50,7 +49,6 @@ void pane_key(struct pane *p, console_key k);
 
 /* Scrolls by lines (negative: back); to the live end with pane_scroll_end. */
 void pane_scroll(struct pane *p, int lines);
-void pane_scroll_top(struct pane *p);
 void pane_scroll_end(struct pane *p);
 /* Lines above the live screen that are in view; 0: live. */
 int pane_scrolled(const struct pane *p);
