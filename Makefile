@@ -178,10 +178,16 @@ test-asan: ## the tests without a VM under ASan and UBSan
 
 check: deps ## test, test-asan, check-layers, check-sizes, lint, check-format
 	@$(call install_missing,$(DEPS_CHECK))
-	@$(MAKE) --no-print-directory check-layers check-sizes check-format lint test-asan test
+	@$(MAKE) --no-print-directory check-layers check-sizes check-format lint test-asan test check-docs
 
 check-layers: ## prove that includes point one way only
 	@python3 tests/check_layers.py
+
+docs: all ## write the tables of README.md from the programs
+	@python3 tests/docs.py --build $(B)
+
+check-docs: all ## fail when the tables of README.md are not what the programs say
+	@python3 tests/docs.py --check --build $(B)
 
 check-sizes: ## prove that files and functions are small
 	@python3 tests/check_sizes.py
@@ -239,4 +245,4 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all unit clean help deps run test test-unit test-asan check check-layers check-sizes lint format \
-	check-format bench fuzz fuzz-all install uninstall
+	check-format bench fuzz fuzz-all install uninstall docs check-docs

@@ -15,6 +15,10 @@ int cmd_console(struct cli *c)
 		.ascii = opt_given(&c->opts, "ascii"),
 	};
 
+	if (opt_given(&c->opts, "keys")) {
+		console_keys_markdown(stdout);
+		return EXIT_OK;
+	}
 	if (!isatty(STDIN_FILENO) || !c->tty_out) {
 		fputs("vmdeck: the console needs a terminal; without one try `vmdeck tour`, "
 		      "`vmdeck ls` "

@@ -90,9 +90,13 @@ def shoot_console(stack, deck):
     deck.run("exec", "web", "--", "sh", "-c", BUSY)
     s.wait("sha256sum")
     api = deck.popen("boot", "--name", "api")
-    # top draws anew once it has noticed that the pane has become smaller.
-    s.shoot("console", "vmdeck: five VMs, top in the pane of one",
-            lambda text: row_has("api", "starting")(text) and "Mem:" in text and "sha256sum" in text)
+
+    def good(text):
+        # top draws anew once it has noticed that the pane has become smaller; then it fills the pane.
+        last_of_pane = text.split("\n")[ROWS - 3]
+        return row_has("api", "starting")(text) and "Mem:" in text and "sha256sum" in text and last_of_pane.strip()
+
+    s.shoot("console", "vmdeck: five VMs, top in the pane of one", good)
     api.communicate()
     deck.run("exec", "web", "--", "killall", "sha256sum")
     deck.run("rm", "-f", "api")

@@ -209,7 +209,7 @@ static void on_settle(struct ev_loop *loop, ev_timer *w, int revents)
 /* ---- signals
  * -------------------------------------------------------------------------------------- */
 
-static void take_size(struct app *a)
+void app_take_size(struct app *a)
 {
 	getmaxyx(stdscr, a->rows, a->cols);
 	app_layout(a);
@@ -221,7 +221,7 @@ static void on_winch(struct ev_loop *loop, ev_signal *w, int revents)
 	(void)loop;
 	(void)revents;
 	term_resized();
-	take_size(w->data);
+	app_take_size(w->data);
 }
 
 static void on_tstp(struct ev_loop *loop, ev_signal *w, int revents)
@@ -229,7 +229,7 @@ static void on_tstp(struct ev_loop *loop, ev_signal *w, int revents)
 	(void)loop;
 	(void)revents;
 	term_suspend();
-	take_size(w->data);
+	app_take_size(w->data);
 }
 
 static void on_cont(struct ev_loop *loop, ev_signal *w, int revents)
@@ -238,13 +238,13 @@ static void on_cont(struct ev_loop *loop, ev_signal *w, int revents)
 	(void)revents;
 	term_redraw();
 	term_resized();
-	take_size(w->data);
+	app_take_size(w->data);
 }
 
 /* ---- start and end
  * --------------------------------------------------------------------------------- */
 
-static void start_watchers(struct app *a)
+static void init_watchers(struct app *a)
 {
 	ev_io_init(&a->w.input, on_input, STDIN_FILENO, EV_READ);
 	ev_prepare_init(&a->w.turn, on_turn);
@@ -258,6 +258,10 @@ static void start_watchers(struct app *a)
 	a->w.input.data = a->w.turn.data = a->w.frame.data = a->w.tick.data = a;
 	a->w.prefix.data = a->w.settle.data = a;
 	a->w.winch.data = a->w.tstp.data = a->w.cont.data = a;
+}
+
+static void start_watchers(struct app *a)
+{
 	ev_io_start(a->loop, &a->w.input);
 	ev_prepare_start(a->loop, &a->w.turn);
 	ev_signal_start(a->loop, &a->w.winch);
@@ -278,7 +282,7 @@ static void load_theme(struct app *a)
 		app_notice(a, NOTICE_WARN, "%s", log.first);
 }
 
-static void app_init(struct app *a, const struct console_opts *o)
+void app_init(struct app *a, const struct console_opts *o)
 {
 	static const struct decks_handler decks_handler = {app_deck_notice, attach_released};
 
@@ -290,12 +294,14 @@ static void app_init(struct app *a, const struct console_opts *o)
 	feed_hub_init(&a->hub, a->loop);
 	link_init(&a->link, a->loop, &app_link_handler, a);
 	decks_init(&a->decks, &a->hub, &a->link, &decks_handler, a);
+	init_watchers(a);
 }
 
-static void app_fini(struct app *a)
+void app_fini(struct app *a)
 {
 	while (a->top)
 		app_pop(a);
+	calls_fini(a);
 	attach_fini(a);
 	decks_fini(&a->decks);
 	link_fini(&a->link);
@@ -315,7 +321,7 @@ static int app_run(struct app *a, struct err *e)
 		return r;
 	load_theme(a);
 	start_watchers(a);
-	take_size(a);
+	app_take_size(a);
 	/* Something to look at while a daemon is started. */
 	draw_now(a);
 	r = link_open(&a->link, OPEN_TIMEOUT, e);

@@ -63,7 +63,8 @@ struct app {
 	char selected[40]; /* id; "" when there is no row */
 	enum focus focus;
 	bool zoom;
-	char expect[64]; /* name of the VM we boot (or "?"): it is selected when it appears */
+	struct call *calls; /* under way, newest first (calls.c) */
+	char expect[64];    /* name of the VM we boot (or "?"): it is selected when it appears */
 
 	struct {
 		struct deck *deck; /* NULL: the keys are the console's */
@@ -99,6 +100,11 @@ struct app {
 };
 
 /* ---- app.c */
+/* Everything but the terminal and the connection. */
+void app_init(struct app *a, const struct console_opts *o);
+void app_fini(struct app *a);
+/* The size of the curses screen has changed. */
+void app_take_size(struct app *a);
 void app_dirty(struct app *a);
 void app_notice(struct app *a, enum notice_kind kind, const char *fmt, ...) printf_like(3, 4);
 void app_push(struct app *a, struct layer *l);
@@ -124,6 +130,9 @@ void app_list_images(struct app *a);
 /* Calls; a failure is shown as a notice, success as done (NULL: nothing). Takes params. */
 void app_call(struct app *a, const char *method, struct json_object *params, const char *done);
 void app_boot(struct app *a, struct json_object *params);
+/* The call that has been under way longest: its method and since when (monotonic), or NULL. */
+const char *app_oldest_call(const struct app *a, uint64_t *ret_since_ns);
+void calls_fini(struct app *a);
 void app_deck_notice(void *user, enum notice_kind kind, const char *text);
 extern const struct link_handler app_link_handler;
 

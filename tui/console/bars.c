@@ -4,7 +4,8 @@
 #include "backend/base/str.h"
 #include "tui/console/app.h"
 
-#define NOTICE_ROWS_MAX 4
+#define NOTICE_ROWS_MAX  4
+#define CALL_SHOWN_AFTER 0.4 /* s */
 
 /* ---- top ------------------------------------------------------------------------------------ */
 
@@ -81,7 +82,7 @@ static const struct deck_vm *waiting(const struct app *a)
 
 bool app_has_waits(const struct app *a)
 {
-	return a->link.client && waiting(a) != NULL;
+	return a->link.client && (waiting(a) != NULL || a->calls);
 }
 
 static void draw_build(struct pen *pen, const struct deck_image *im)
@@ -113,6 +114,19 @@ static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
 	if (vm->wait.of > 0)
 		pen_printf(pen, ROLE_TEXT_DIM, " (step %d of %d)", vm->wait.n, vm->wait.of);
 	pen_put(pen, ROLE_TEXT, " ");
+}
+
+/* A call that the daemon takes its time to answer, and that shows as no state of a VM. */
+static void draw_call(struct app *a, struct pen *pen)
+{
+	uint64_t since;
+	const char *method = app_oldest_call(a, &since);
+	double age = method ? (double)(mono_ns() - since) / 1e9 : 0;
+
+	if (age < CALL_SHOWN_AFTER)
+		return;
+	pen_printf(pen, ROLE_WAIT, " %s vmdeckd: %s since %.1f s ",
+		paint_glyph(&a->paint, GLYPH_STARTING), method, age);
 }
 
 static enum role notice_role(enum notice_kind k)
@@ -157,7 +171,7 @@ void draw_status(struct app *a)
 	const struct deck_image *im = building(a);
 	const struct deck_vm *vm = a->link.client ? waiting(a) : NULL;
 
-	if (a->layout.shared && !a->notice.text[0] && !im && !vm) {
+	if (a->layout.shared && !a->notice.text[0] && !im && !vm && !a->calls) {
 		draw_hints(a);
 		return;
 	}
@@ -170,6 +184,8 @@ void draw_status(struct app *a)
 		draw_wait(a, &pen, vm);
 	if (im)
 		draw_build(&pen, im);
+	if (!vm && !im)
+		draw_call(a, &pen);
 	pen_rest(&pen, ROLE_TEXT);
 }
 

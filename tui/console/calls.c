@@ -7,10 +7,39 @@
 
 /* One call under way; freed by its answer, which comes exactly once (also when the daemon dies). */
 struct call {
+	struct call *next;
 	struct app *app;
+	const char *method; /* a constant */
+	uint64_t since_ns;
 	char done[160];
 	bool boot;
 };
+
+static void call_free(struct call *c)
+{
+	struct call **at = &c->app->calls;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	free(c);
+}
+
+const char *app_oldest_call(const struct app *a, uint64_t *ret_since_ns)
+{
+	const struct call *c = a->calls;
+
+	while (c && c->next)
+		c = c->next;
+	*ret_since_ns = c ? c->since_ns : 0;
+	return c ? c->method : NULL;
+}
+
+void calls_fini(struct app *a)
+{
+	while (a->calls)
+		call_free(a->calls);
+}
 
 static void on_vms(void *user, int r, struct json_object *result, const struct err *e)
 {
@@ -91,7 +120,7 @@ static void on_called(void *user, int r, struct json_object *result, const struc
 	if (r == 0 && json_object_is_type(result, json_type_object) && jsonx_str(result, "state") &&
 		jsonx_str(result, "id"))
 		app_refresh(a, model_set_vm(&a->model, result));
-	free(c);
+	call_free(c);
 }
 
 static void call_start(
@@ -102,12 +131,16 @@ static void call_start(
 
 	c->app = a;
 	c->boot = boot;
+	c->method = method;
+	c->since_ns = mono_ns();
+	c->next = a->calls;
+	a->calls = c;
 	snprintf(c->done, sizeof(c->done), "%s", done ? done : "");
 	if (link_call(&a->link, method, params, on_called, c, &e) < 0) {
 		app_notice(a, NOTICE_ERROR, "%s", e.msg);
 		if (boot)
 			a->expect[0] = '\0';
-		free(c);
+		call_free(c);
 	}
 }
 

@@ -4,6 +4,7 @@
 #define VMDECK_TUI_CONSOLE_CONSOLE_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 struct console_opts {
 	const char *theme; /* name or file; NULL: VMDECK_THEME, else "default" */
@@ -14,5 +15,7 @@ struct console_opts {
 /* Runs the console on stdin and stdout, which must be a terminal, until the operator leaves.
  * Returns the exit code; a reason has been written to stderr when it isn't 0. */
 int console_main(const struct console_opts *o);
+/* All keys as a Markdown table: the README's. */
+void console_keys_markdown(FILE *f);
 
 #endif

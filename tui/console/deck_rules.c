@@ -85,12 +85,6 @@ static void say_main_exit(struct text *t, struct json_object *f)
 		(long long)jsonx_int(f, "value", 0));
 }
 
-static void say_adopt(struct text *t, struct json_object *f)
-{
-	(void)f;
-	snprintf(t->out, t->n, "taken over by a new daemon");
-}
-
 static void say_gap(struct text *t, struct json_object *f)
 {
 	char size[32];
@@ -115,7 +109,7 @@ static const struct {
 	{"agent.lost", say_agent_lost, true},
 	{"guest.panic", say_panic, false},
 	{"main.exit", say_main_exit, true},
-	{"vm.adopt", say_adopt, false},
+
 	{"output.gap", say_gap, false},
 };
 

@@ -92,7 +92,7 @@ static int start(struct deck_tab *t, const char *const *argv, const char *shown,
 	}
 	tab_pane(t);
 	tab_rule(t, 0, "%s", shown);
-	snprintf(t->command, sizeof(t->command), "%.190s", shown);
+	snprintf(t->command, sizeof(t->command), "%.190s", tty ? shown : argv[2]);
 	t->have_exit = false;
 	t->source = SOURCE_RUN;
 	t->started_ns = mono_ns();

@@ -1,0 +1,411 @@
+// LIBS: api base
+// OBJS: tui/console/act_console.c tui/console/act_move.c tui/console/act_vm.c
+// OBJS: tui/console/actions.c tui/console/app.c tui/console/attach.c tui/console/bars.c
+// OBJS: tui/console/boot_dialog.c tui/console/calls.c tui/console/colour.c tui/console/command.c
+// OBJS: tui/console/confirm.c tui/console/deck.c tui/console/deck_follow.c
+// OBJS: tui/console/deck_rules.c tui/console/deck_run.c tui/console/dispatch.c
+// OBJS: tui/console/edit.c tui/console/feed.c tui/console/glyphs.c tui/console/grid.c
+// OBJS: tui/console/grid_vterm.c tui/console/guard.c tui/console/help.c tui/console/keys.c
+// OBJS: tui/console/layout.c tui/console/link.c tui/console/list.c tui/console/model.c
+// OBJS: tui/console/model_event.c tui/console/model_json.c tui/console/paint.c
+// OBJS: tui/console/paint_text.c tui/console/pane.c tui/console/pane_draw.c
+// OBJS: tui/console/pane_keys.c tui/console/prompt.c tui/console/screen.c
+// OBJS: tui/console/select.c tui/console/term.c tui/console/term_input.c tui/console/theme.c
+// OBJS: tui/console/theme_file.c tui/console/view_list.c tui/console/view_pane.c
+/* The whole console without a daemon and without a terminal: events and keys in, screen out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <curses.h>
+#include <locale.h>
+#include <string.h>
+
+#include "backend/base/jsonx.h"
+#include "backend/base/util.h"
+#include "tui/console/app.h"
+
+struct env {
+	SCREEN *screen;
+	FILE *out, *in;
+	struct console_opts opts;
+	struct app app;
+};
+
+static void size(struct app *a, int rows, int cols)
+{
+	resizeterm(rows, cols);
+	app_take_size(a);
+}
+
+static int setup(void **state)
+{
+	struct env *e = xcalloc(1, sizeof(*e));
+
+	setlocale(LC_ALL, "C.UTF-8");
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
+	e->out = fopen("/dev/null", "w");
+	e->in = fopen("/dev/null", "r");
+	e->screen = newterm("xterm-256color", e->out, e->in);
+	assert_non_null(e->screen);
+	start_color();
+	use_default_colors();
+	app_init(&e->app, &e->opts);
+	theme_builtin(&e->app.theme);
+	paint_init(&e->app.paint, &e->app.theme, DEPTH_256, false);
+	size(&e->app, 24, 80);
+	*state = e;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct env *e = *state;
+
+	app_fini(&e->app);
+	endwin();
+	delscreen(e->screen);
+	fclose(e->out);
+	fclose(e->in);
+	free(e);
+	return 0;
+}
+
+static const char *row(int y)
+{
+	static char text[4096];
+	wchar_t wide[400];
+	size_t n;
+
+	mvinnwstr(y, 0, wide, 399);
+	n = wcstombs(text, wide, sizeof(text) - 1);
+	assert_true(n != (size_t)-1);
+	while (n > 0 && text[n - 1] == ' ')
+		n--;
+	text[n] = '\0';
+	return text;
+}
+
+/* The row that contains the text, or -1. */
+static int find(struct app *a, const char *text)
+{
+	draw_screen(a);
+	doupdate();
+	for (int y = 0; y < a->rows; y++)
+		if (strstr(row(y), text))
+			return y;
+	return -1;
+}
+
+static struct json_object *json(const char *text)
+{
+	struct json_object *o = NULL;
+	struct err e;
+
+	assert_int_equal(jsonx_parse(text, strlen(text), &o, &e), 0);
+	return o;
+}
+
+static void event(struct app *a, const char *vm, const char *name, const char *fields)
+{
+	char text[1024];
+	struct json_object *o;
+
+	snprintf(text, sizeof(text),
+		"{\"seq\":1,\"wall_ns\":1700000000000000000,\"vm\":\"%s\",\"vm_name\":\"%s\","
+		"\"name\":\"%s\",\"fields\":%s}",
+		vm, vm, name, fields);
+	o = json(text);
+	app_link_handler.on_event(a, o, false);
+	json_object_put(o);
+}
+
+static void vms(struct app *a, const char *text)
+{
+	struct json_object *o = json(text);
+
+	app_refresh(a, model_set_vms(&a->model, o) | MODEL_VM);
+	json_object_put(o);
+}
+
+static void images(struct app *a, const char *state)
+{
+	char text[200];
+	struct json_object *o;
+
+	snprintf(text, sizeof(text), "[{\"name\":\"mini\",\"state\":\"%s\"}]", state);
+	o = json(text);
+	app_refresh(a, model_set_images(&a->model, o));
+	json_object_put(o);
+}
+
+static void keys(struct app *a, const char *text)
+{
+	for (; *text; text++)
+		app_key(a, key_from_char((unsigned char)*text));
+}
+
+#define TWO_VMS                                                                                    \
+	"[{\"id\":\"a1\",\"name\":\"web\",\"state\":\"running\",\"agent\":{\"connected\":true},"   \
+	"\"created_ns\":1,\"mem_mib\":256},{\"id\":\"b2\",\"name\":\"db\",\"state\":\"stopped\","  \
+	"\"reason\":\"powered off\",\"created_ns\":2}]"
+
+/* An empty console says what to press. */
+static void test_empty(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, "[]");
+	images(a, "missing");
+	assert_true(find(a, "Press i: it builds the image") >= 0);
+	assert_true(find(a, "build image") >= 0);
+	images(a, "ready");
+	assert_true(find(a, "Press b to boot one") >= 0);
+	keys(a, "x");
+	assert_true(find(a, "stop: no VM is selected") >= 0);
+	keys(a, "~");
+	assert_true(find(a, "~ does nothing here") >= 0);
+}
+
+static void test_list_and_selection(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, TWO_VMS);
+	assert_int_equal(find(a, "web"), 2);
+	assert_string_equal(a->selected, "a1");
+	keys(a, "j");
+	assert_string_equal(a->selected, "b2");
+	keys(a, "G");
+	keys(a, "k");
+	assert_string_equal(a->selected, "a1");
+	/* The selection follows the VM, not the row. */
+	vms(a, "[{\"id\":\"00\",\"name\":\"old\",\"state\":\"running\",\"created_ns\":0},"
+	       "{\"id\":\"a1\",\"name\":\"web\",\"state\":\"running\",\"created_ns\":1}]");
+	assert_string_equal(a->selected, "a1");
+	assert_int_equal(a->list.sel, 1);
+	/* When it goes, the nearest row is selected. */
+	vms(a, "[{\"id\":\"00\",\"name\":\"old\",\"state\":\"running\",\"created_ns\":0}]");
+	assert_string_equal(a->selected, "00");
+}
+
+static void test_filter(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, TWO_VMS);
+	keys(a, "/db");
+	assert_int_equal(a->view.count, 1);
+	assert_true(find(a, "filter: db") >= 0);
+	keys(a, "\r");
+	assert_true(find(a, "/db: 1 of 2 VMs") >= 0);
+	assert_string_equal(a->selected, "b2");
+	app_key(a, K_ESC);
+	assert_int_equal(a->view.count, 2);
+}
+
+/* Nothing is destroyed without an explicit yes; Enter in a dialog means No. */
+static void test_confirm(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, TWO_VMS);
+	keys(a, "X");
+	assert_true(find(a, "Kill web now?") >= 0);
+	assert_true(find(a, "[ No ]") >= 0);
+	keys(a, "\r");
+	assert_null(a->top);
+	assert_string_equal(a->notice.text, "");
+	keys(a, "X\t");
+	assert_true(find(a, "[ Yes (y) ]") >= 0);
+	keys(a, "\r");
+	/* There is no daemon here: the call was tried. */
+	assert_non_null(strstr(a->notice.text, "no daemon"));
+	keys(a, "x");
+	assert_true(find(a, "Ask web to power off?") >= 0);
+	keys(a, "z");
+	assert_null(a->top);
+	assert_string_equal(a->notice.text, "");
+	/* What has ended can't be killed, what runs can't be deleted. */
+	keys(a, "D");
+	assert_non_null(strstr(a->notice.text, "stop it first"));
+	keys(a, "jX");
+	assert_non_null(strstr(a->notice.text, "has ended already"));
+}
+
+static void test_boot_dialog(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, "[]");
+	keys(a, "b");
+	assert_true(find(a, "boot a VM") >= 0);
+	keys(a, "../x\r");
+	assert_non_null(a->top);
+	assert_true(find(a, "is not valid") >= 0);
+	app_key(a, KEY_MOD_CTRL | 'u');
+	keys(a, "ok\t");
+	app_key(a, KEY_MOD_CTRL | 'u');
+	keys(a, "7\r");
+	assert_true(find(a, "64 MiB to") >= 0);
+	app_key(a, K_ESC);
+	assert_null(a->top);
+}
+
+static void test_commands(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, TWO_VMS);
+	keys(a, ":nonsense\r");
+	assert_non_null(strstr(a->notice.text, "there is no command :nonsense"));
+	keys(a, ":pa\t");
+	assert_true(find(a, "page-down page-up pause") >= 0);
+	app_key(a, K_ESC);
+	keys(a, ":fil\t");
+	assert_true(find(a, "show only VMs") >= 0);
+	keys(a, "web\r");
+	assert_string_equal(a->filter, "web");
+	keys(a, ":zoom now\r");
+	assert_non_null(strstr(a->notice.text, "takes nothing"));
+	keys(a, "?");
+	assert_true(find(a, "Do something") >= 0);
+	keys(a, "q");
+	assert_null(a->top);
+}
+
+/* A boot by events: row, wait, ruled lines; the failed one stays to be read. */
+static void test_boot_events(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, "[]");
+	event(a, "c3", "vm.create",
+		"{\"image\":\"mini\",\"vmm\":\"qemu\",\"vcpus\":1,\"mem_mib\":64}");
+	event(a, "c3", "flow.step",
+		"{\"flow\":\"boot\",\"step\":\"hello\",\"n\":3,\"of\":3,\"limit_s\":60.0}");
+	assert_true(find(a, "starting") >= 0);
+	assert_true(find(a, "boot 3 of 3: hello (limit 60 s)") >= 0);
+	event(a, "c3", "vm.boot.failed", "{\"reason\":\"hello: no answer in 60 s\"}");
+	assert_true(find(a, "boot failed: hello: no answer in 60 s") >= 0);
+	assert_true(find(a, "gone") >= 0);
+	keys(a, "D");
+	assert_int_equal(a->model.count, 0);
+}
+
+/* Pasted text never acts as keys of the console. */
+static void test_paste(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, TWO_VMS);
+	app_key(a, K_PASTE_BEGIN);
+	keys(a, "Xy\rxyD");
+	app_key(a, K_PASTE_END);
+	assert_null(a->top);
+	assert_non_null(strstr(a->notice.text, "pasted text"));
+	keys(a, ":");
+	app_key(a, K_PASTE_BEGIN);
+	keys(a, "help\rquit");
+	app_key(a, K_PASTE_END);
+	assert_true(find(a, ":help quit") >= 0);
+	app_key(a, K_ESC);
+}
+
+/* While the guest has the keys all but the prefix belongs to it, also when it is not there. */
+static void test_attach(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, TWO_VMS);
+	keys(a, "a");
+	assert_non_null(a->keys.deck);
+	assert_true(find(a, "KEYS: guest (daemon away)") >= 0);
+	keys(a, "qQxXy:?\x03\x1a");
+	assert_non_null(a->keys.deck);
+	assert_null(a->top);
+	app_key(a, KEY_MOD_CTRL | ']');
+	assert_true(a->keys.prefix);
+	keys(a, "?");
+	assert_true(find(a, "C-] then:") >= 0);
+	keys(a, "d");
+	assert_null(a->keys.deck);
+	keys(a, "a");
+	app_key(a, K_F12);
+	keys(a, ".");
+	assert_null(a->keys.deck);
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return *seed >> 33;
+}
+
+/* Any key at any size, between events: nothing breaks. */
+static void test_random(void **state)
+{
+	static const console_key special[] = {K_ENTER, K_ESC, K_TAB, K_BACKTAB, K_UP, K_DOWN,
+		K_LEFT, K_RIGHT, K_PAGE_UP, K_PAGE_DOWN, K_HOME, K_END, K_BACKSPACE, K_F12,
+		K_PASTE_BEGIN, K_PASTE_END, KEY_MOD_CTRL | ']', KEY_MOD_CTRL | 'c',
+		KEY_MOD_CTRL | 'l', 0x6f22};
+	static const char *const names[] = {"vm.create", "vm.state", "flow.step", "vm.boot",
+		"vm.boot.failed", "agent.lost", "vm.remove", "main.exit", "vitals", "output.gap"};
+	struct app *a = &((struct env *)*state)->app;
+	uint64_t seed = 7;
+
+	vms(a, TWO_VMS);
+	for (int i = 0; i < 6000; i++) {
+		char id[8];
+
+		switch (next_random(&seed) % 16) {
+		case 0:
+			size(a, 1 + (int)(next_random(&seed) % 60),
+				1 + (int)(next_random(&seed) % 200));
+			break;
+		case 1:
+			snprintf(id, sizeof(id), "r%d", (int)(next_random(&seed) % 30));
+			event(a, id, names[next_random(&seed) % countof(names)],
+				next_random(&seed) % 2 ? "{\"to\":\"running\",\"from\":\"paused\","
+							 "\"step\":\"x\",\"n\":1}"
+						       : "{\"to\":\"stopped\",\"reason\":\"\\u001b["
+							 "31m\",\"bytes\":5}");
+			break;
+		case 2:
+		case 3:
+		case 4:
+			app_key(a, special[next_random(&seed) % countof(special)]);
+			break;
+		case 5:
+			draw_screen(a);
+			doupdate();
+			break;
+		default:
+			app_key(a, 0x20 + (console_key)(next_random(&seed) % 95));
+		}
+	}
+	size(a, 24, 80);
+	draw_screen(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_list_and_selection, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_filter, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_confirm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_boot_dialog, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_boot_events, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_paste, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_attach, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_random, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
