@@ -66,7 +66,7 @@ all: $(PROGS) ## build everything (V=dev|rel|asan|tsan|cov|fuzz picks the varian
 
 # Goals that only start another make, or build nothing, must run before pkg-config is installed.
 NO_BUILD := deps run test test-unit test-asan check check-layers check-sizes format check-format bench \
-	fuzz clean help uninstall
+	fuzz clean help uninstall screenshots
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 -include $(PKGCFG)
 endif
@@ -189,6 +189,10 @@ docs: all ## write the tables of README.md from the programs
 check-docs: all ## fail when the tables of README.md are not what the programs say
 	@python3 tests/docs.py --check --build $(B)
 
+screenshots: deps ## drive the console over real VMs and write screenshots/*.svg
+	@$(MAKE) --no-print-directory all
+	@python3 tests/screens/shot.py --build $(B)
+
 check-sizes: ## prove that files and functions are small
 	@python3 tests/check_sizes.py
 
@@ -245,4 +249,4 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all unit clean help deps run test test-unit test-asan check check-layers check-sizes lint format \
-	check-format bench fuzz fuzz-all install uninstall docs check-docs
+	check-format bench fuzz fuzz-all install uninstall docs check-docs screenshots

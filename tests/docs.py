@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the tables between the markers of README.md, or with --check says whether they are as they should be. Commands
-come from `vmdeck help --markdown`, keys from the console's one table of actions (tui/console/actions.def)."""
+"""Writes the tables between the markers of README.md, or with --check says whether they are as they should be. Both
+come from the program: `vmdeck help --markdown` and `vmdeck console --keys`."""
 import argparse
 import pathlib
 import re
@@ -8,24 +8,10 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ACTION = re.compile(r'^ACTION\((\w+), "([^"]*)", ([\w |]+), "([^"]*)", (\w+), ([\w |]+), "([^"]*)",?\s*"([^"]*)"\)', re.M)
 
 
-def command_table(build):
-    return subprocess.run([build / "vmdeck", "help", "--markdown"], check=True, capture_output=True, text=True).stdout
-
-
-def key_table():
-    rows = ["| Key | `:` command | Does |", "|---|---|---|"]
-    text = (ROOT / "tui" / "console" / "actions.def").read_text()
-    actions = ACTION.findall(text)
-    if len(actions) != len(re.findall(r"^ACTION\(", text, re.M)):
-        raise SystemExit("tests/docs.py does not understand every row of actions.def")
-    for _, name, where, keys, *_, does in actions:
-        prefix = "C-] " if where.strip() == "GUEST" else ""
-        shown = ", ".join(f"`{prefix}{k}`" for k in keys.split()) or "-"
-        rows.append(f"| {shown} | `{name}` | {does} |".replace("`|`", "`\\|`"))
-    return "\n".join(rows) + "\n"
+def printed(build, *argv):
+    return subprocess.run([build / "vmdeck", *argv], check=True, capture_output=True, text=True).stdout
 
 
 def filled(text, marker, table):
@@ -42,7 +28,9 @@ def main():
     args = ap.parse_args()
     readme = ROOT / "README.md"
     old = readme.read_text()
-    new = filled(filled(old, "commands", command_table((ROOT / args.build).resolve())), "keys", key_table())
+    build = (ROOT / args.build).resolve()
+    new = filled(old, "commands", printed(build, "help", "--markdown"))
+    new = filled(new, "keys", printed(build, "console", "--keys"))
     if args.check:
         if new != old:
             print("README.md is out of date: run 'make docs'")

@@ -47,7 +47,7 @@ struct flow {
 	ev_timer timer;
 	uint64_t started_ns; /* monotonic */
 	uint64_t step_ns;    /* monotonic: when the step at `at` began */
-	double limit; /* s, for steps with FLOW_OWN_LIMIT; set it after flow_init */
+	double limit;        /* s, for steps with FLOW_OWN_LIMIT; set it after flow_init */
 	struct err err;      /* a step that says FAIL has filled it */
 	flow_on_step *on_step;
 	flow_on_done *on_done;

@@ -13,7 +13,7 @@
 #include "backend/base/file.h"
 
 #define PROC_FDS_MAX  16
-#define PID_FILE_MAX  64 /* bytes */
+#define PID_FILE_MAX  64  /* bytes */
 #define CHILD_FD_BASE 256 /* where the child parks its fds before they go to their numbers */
 
 extern char **environ;

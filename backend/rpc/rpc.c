@@ -282,7 +282,7 @@ void rpc_close(struct rpc_server *s)
 		return;
 	server_enter(s);
 	s->closed = true;
-	rpc_drain(s); /* server_enter above keeps s: drain's own leave can't free it */
+	rpc_drain(s);  /* server_enter above keeps s: drain's own leave can't free it */
 	unlink_own(s); /* NOLINT(clang-analyzer-unix.Malloc) */
 	ev_timer_stop(s->loop, &s->reaper);
 	close_fd(&s->fd);

@@ -15,7 +15,7 @@
  * kernel distrusts a counter that runs on while its timer interrupts come late; it would then count
  * those (4 ms steps, guest time 11 % slow). tsc_early_khz's value is put behind. */
 #define KERNEL_ARGS                                                                                \
-	"console=ttyS0 quiet reboot=t panic=-1 mitigations=off no_timer_check "            \
+	"console=ttyS0 quiet reboot=t panic=-1 mitigations=off no_timer_check "                    \
 	"cryptomgr.notests audit=0 apparmor=0 lsm=capability init_on_alloc=0 "                     \
 	"rcupdate.rcu_expedited=1 random.trust_cpu=on pci=off raid=noautodetect tsc=reliable "     \
 	"tsc_early_khz="

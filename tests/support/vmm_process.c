@@ -66,7 +66,8 @@ static int answer_later(struct vmm *v, vmm_done *done, enum vmm_state to)
 static int start(struct vmm *v, vmm_done *done, struct err *e)
 {
 	char program[600], fifo[600], pid_file[600], log[600];
-	const char *argv[] = {program, "--unix", v->config->vsock_path, "--output-fifo", fifo, NULL};
+	const char *argv[] = {
+		program, "--unix", v->config->vsock_path, "--output-fifo", fifo, NULL};
 	struct proc_fd fds[] = {{-1, 1}, {-1, 2}};
 	struct proc_spec spec = {.argv = argv, .fds = fds, .fd_count = 2, .pid_file = pid_file};
 	int r = path_helper("vmdeck-agent-host", program, sizeof(program), e);

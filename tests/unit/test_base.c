@@ -40,9 +40,10 @@ static int drop_dir(void **state)
 
 static void names(void **state)
 {
-	static const char *const good[] = {"a", "web-1", "A.b_c", "0", "x23456789012345678901234567890"};
-	static const char *const bad[] = {"", "-a", ".", "../x", "a/b", "a b", "a\n", "\x1b[31m", "ä",
-		"0123456789012345678901234567890123456789012345678901234567890123"};
+	static const char *const good[] = {
+		"a", "web-1", "A.b_c", "0", "x23456789012345678901234567890"};
+	static const char *const bad[] = {"", "-a", ".", "../x", "a/b", "a b", "a\n", "\x1b[31m",
+		"ä", "0123456789012345678901234567890123456789012345678901234567890123"};
 	struct err e = {0};
 
 	(void)state;
@@ -220,7 +221,8 @@ static void locks(void **state)
 	if (pid == 0) {
 		int mine = -1;
 
-		if (lock_take(path, false, &mine, NULL, NULL) < 0 || write(pipe_fds[1], "x", 1) != 1)
+		if (lock_take(path, false, &mine, NULL, NULL) < 0 ||
+			write(pipe_fds[1], "x", 1) != 1)
 			_exit(1);
 		pause();
 		_exit(0);

@@ -198,7 +198,8 @@ static void spawn_is_clean(void **state)
 {
 	char dir[] = "/tmp/deck-proc-XXXXXX", pid_file[64], *text, out[64];
 	const char *argv[] = {"/bin/sh", "-c",
-		"ls /proc/self/fd | wc -l; ps -o sid= -p $$ | tr -d ' '; echo $$ $DECK_X; exit 3", NULL};
+		"ls /proc/self/fd | wc -l; ps -o sid= -p $$ | tr -d ' '; echo $$ $DECK_X; exit 3",
+		NULL};
 	const char *env[] = {"DECK_X=set", NULL};
 	struct ended x = {ev_loop_new(0), 0, 0};
 	struct proc_fd map = {.to = 1};
@@ -225,7 +226,7 @@ static void spawn_is_clean(void **state)
 	assert_false(proc_id_alive(id));
 	assert_int_equal(file_read(out, 1000, &text, NULL, &e), 0);
 	assert_int_equal(sscanf(text, "%d %d %d set", &fds, &sid, &pid), 3);
-	assert_int_equal(fds, 4); /* 0-2 and the folder that ls reads */
+	assert_int_equal(fds, 4);   /* 0-2 and the folder that ls reads */
 	assert_int_equal(sid, pid); /* its own session */
 	free(text);
 	close(leak);
