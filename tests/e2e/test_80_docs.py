@@ -36,12 +36,12 @@ class Readme(DeckCase):
                 text = printed(*name.split(), "--help")
                 self.assertEqual(text, printed("help", *name.split()))
                 for option in re.findall(r"\[(--?[a-z-]+)", usages[name]) + ["--help"]:
-                    self.assertRegex(text, rf"(?m)^  (-\w, +)?{option}\b")
+                    self.assertRegex(text, rf"(?m)^ +(-\w, )?{option}\b")
 
     def test_every_key_is_in_the_help_of_the_console(self):
         t = Terminal([BUILD / "vmdeck"], self.deck.env, rows=70)
         self.addCleanup(t.close)
-        t.wait("Press b")
+        t.wait("shows all keys")
         t.keys("?")
         screen = t.wait("any other key closes")
         table = rows((ROOT / "README.md").read_text().split("<!-- keys:")[1].split("<!-- /keys")[0])

@@ -123,7 +123,7 @@ def shoot_help(stack, deck):
 
 def shoot_light(stack, deck):
     """A light theme, and an exec in a tab of its own."""
-    s = Scene(stack, deck, rows=20, theme="paper")
+    s = Scene(stack, deck, rows=22, theme="paper")
     s.select("worker")
     s.t.keys("e")
     s.wait("exec")
