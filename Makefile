@@ -13,8 +13,8 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 # ---- packages: the one list of what a fresh Debian 12 needs -------------------------------------
 DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev libjson-c-dev \
 	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev
-DEPS_RUN   := qemu-system-x86 busybox-static ca-certificates
-DEPS_TEST  := tmux python3 strace ncurses-term procps
+DEPS_RUN   := qemu-system-x86 qemu-utils busybox-static ca-certificates
+DEPS_TEST  := tmux python3 strace ncurses-term procps btrfs-progs
 DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 
@@ -47,7 +47,7 @@ Q := $(if $(V1),,@)
 
 # ---- objects: one archive a folder ---------------------------------------------------------------
 LIBDIRS := backend/base backend/api backend/vsock backend/vmm backend/image backend/guest \
-	backend/events backend/rpc backend/vm
+	backend/events backend/rpc backend/snapshot backend/vm
 objs     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 lib      = $(B)/$(subst /,-,$(1)).a
 AGENT_SRC := $(wildcard agent/*.c)
@@ -57,7 +57,7 @@ VSOCK_SRC := $(wildcard backend/vsock/*.c)
 
 WIRE_O    := $(B)/agent/wire.o $(B)/agent/wire_payload.o
 LIBS_TUI  := $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
-LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
+LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
 	$(call lib,backend/vmm) $(call lib,backend/events) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 
 PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/vmdeck-vsock.so

@@ -14,6 +14,15 @@
  *           Same generation as the guest knows: it is the source resumed. New: a clone or restore;
  *           the agent reseeds, steps the clock, fixes identity before HELLO_ACK and serves nothing
  *           (exec: connection accepted, REQ not answered) until then.
+ *           g>h SERVING follows each HELLO_ACK when commands are taken again and the output is
+ *           dialled: the rebind is done.
+ *           Before a snapshot: h>g QUIESCE. The agent reads its writers no more, sends what its
+ *           ring holds, waits until the host stored it and the console has sent its last byte,
+ *           then g>h QUIESCED (or at the limit, saying so). From then on it sends nothing of its
+ *           own but answers, and takes no new command (REQ is not answered yet) until h>g THAW
+ *           (the source goes on: answered by g>h THAWED, the clock stepped when it is off) or
+ *           HELLO (it is a restored copy, or a new daemon). A lost control connection or the
+ *           limit, counted again from QUIESCED, thaws it by itself.
  *  output   guest dials host WIRE_PORT_OUTPUT after each HELLO_ACK; the newest connection wins.
  *           g>h OUT_OPEN           h>g OUT_RESUME         g>h OUT_DATA...   h>g OUT_STORED...
  *           h>g OUT_INPUT within the credit of g>h OUT_CREDIT; h>g OUT_RESIZE; g>h OUT_MAIN_EXIT.
@@ -36,7 +45,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 #define WIRE_CID_HOST     2
 #define WIRE_PORT_CONTROL 4990
@@ -69,6 +78,11 @@
 	X(VITALS_EVERY, 0x07, "u32 interval ms, 0 = off")                                          \
 	X(POWEROFF, 0x08, "u8 0 power off, 1 reboot; u32 grace ms for processes")                  \
 	X(BYE, 0x09, "u8 reason: 0 asked, 1 main process ended, 2 guest asked; i32 main status")   \
+	X(SERVING, 0x0a, "serving")                                                                \
+	X(QUIESCE, 0x0b, "u32 limit ms")                                                           \
+	X(QUIESCED, 0x0c, "quiesced")                                                              \
+	X(THAW, 0x0d, "u64 host CLOCK_REALTIME ns")                                                \
+	X(THAWED, 0x0e, "u8 1 it was quiesced until now, 0 its limit had passed; i64 clock step ns") \
 	X(OUT_OPEN, 0x20, "out_open")                                                              \
 	X(OUT_RESUME, 0x21, "u64 offset: first byte the host has not stored")                      \
 	X(OUT_DATA, 0x22, "u64 offset, bytes")                                                     \
@@ -172,6 +186,19 @@ struct wire_hello_ack {
 	uint64_t uptime_ns;
 };
 
+struct wire_serving {
+	uint32_t execs;   /* commands accepted before this HELLO that still run */
+	uint32_t dropped; /* commands of the former host that were ended: the verdict is RESTORED */
+	uint32_t us;      /* since HELLO came */
+};
+
+struct wire_quiesced {
+	uint8_t drained; /* 1: nothing is half-sent or unstored; 0: the limit came first */
+	uint32_t us;     /* since QUIESCE came */
+	uint32_t execs;  /* commands that run, or wait for GO */
+	uint64_t next;   /* offset of the next output byte */
+};
+
 #define WIRE_VITAL_UNKNOWN UINT64_MAX /* with the reason in `why` */
 /* X(field, help) */
 #define WIRE_VITALS(X)                                                                             \
@@ -226,6 +253,12 @@ int wire_put_hello(void *out, size_t cap, const struct wire_hello *m);
 int wire_get_hello(const struct wire_frame *f, struct wire_hello *m);
 int wire_put_hello_ack(void *out, size_t cap, const struct wire_hello_ack *m);
 int wire_get_hello_ack(const struct wire_frame *f, struct wire_hello_ack *m);
+int wire_put_serving(void *out, size_t cap, const struct wire_serving *m);
+int wire_get_serving(const struct wire_frame *f, struct wire_serving *m);
+int wire_put_quiesced(void *out, size_t cap, const struct wire_quiesced *m);
+int wire_get_quiesced(const struct wire_frame *f, struct wire_quiesced *m);
+int wire_put_thawed(void *out, size_t cap, uint8_t in_time, int64_t clock_step_ns);
+int wire_get_thawed(const struct wire_frame *f, uint8_t *in_time, int64_t *clock_step_ns);
 int wire_put_vitals(void *out, size_t cap, const struct wire_vitals *m);
 int wire_get_vitals(const struct wire_frame *f, struct wire_vitals *m);
 int wire_put_out_open(void *out, size_t cap, const struct wire_out_open *m);

@@ -25,8 +25,15 @@ struct guest_identity {
 };
 
 struct guest_callbacks {
+	/* The agent dialled the control connection; nothing is known of it yet. May be NULL. */
+	void (*on_dial)(struct guest *g);
 	/* HELLO_ACK arrived: the guest is itself and serves. Also after each reconnect. */
 	void (*on_ready)(struct guest *g, const struct wire_hello_ack *ack);
+	/* SERVING arrived: commands are taken, the output is dialled (the rebind is done). May be
+	 * NULL. */
+	void (*on_serving)(struct guest *g, const struct wire_serving *s);
+	/* The output connection was accepted: the guest was told where to go on. May be NULL. */
+	void (*on_output_open)(struct guest *g);
 	/* The control connection broke (reset, pause, end), or a new one came to nothing (protocol
 	 * version, silence); why: a sentence, for people only. It may come back. */
 	void (*on_lost)(struct guest *g, const char *why);
@@ -61,6 +68,17 @@ typedef void guest_pong(
  * -ENOTCONN when the connection broke meanwhile. */
 int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, struct err *e);
 
+typedef void guest_quiesced(
+	void *user, int r, const struct wire_quiesced *q, const struct err *e);
+/* Before a snapshot: QUIESCE, answered within limit s (the agent is told the same limit; a little
+ * more is waited for its answer). r: 0 with q (which may say that it was not drained), -ETIMEDOUT,
+ * -ENOTCONN; q and e are valid during the call. One at a time: -EBUSY. The caller thaws in every
+ * case. */
+int guest_quiesce(
+	struct guest *g, double limit, guest_quiesced *done, void *user, struct err *e);
+typedef void guest_thawed(void *user, int r, bool in_time, int64_t clock_step_ns);
+/* THAW with the host's time; done is called within limit s. */
+int guest_thaw(struct guest *g, double limit, guest_thawed *done, void *user, struct err *e);
 /* Asks for power off; the guest answers BYE and ends. -ENOTCONN when no agent is connected. */
 int guest_poweroff(struct guest *g, bool reboot, uint32_t grace_ms, struct err *e);
 int guest_set_vitals(struct guest *g, uint32_t interval_ms, struct err *e);

@@ -16,9 +16,30 @@
 #include <stdbool.h>
 
 #include "backend/base/err.h"
+#include "backend/base/frozen.h"
 #include "backend/base/proc.h"
 
+#define VMM_DISKS_MAX  8
+#define VMM_LAYERS_MAX 32
+
 struct vmm;
+
+/* One layer of a disk: the top one is written, those below are only read. */
+struct vmm_layer {
+	const char *path;
+	const char *format; /* "raw", "qcow2" */
+};
+
+struct vmm_disk {
+	struct vmm_layer layers[VMM_LAYERS_MAX]; /* top first */
+	int count;
+};
+
+/* A VM that goes on from a snapshot instead of booting. */
+struct vmm_incoming {
+	const char *state;  /* file with the device state */
+	const char *memory; /* file with the guest's memory: mapped copy-on-write, never written */
+};
 
 /* Strings are borrowed for the life of the vmm: the owner keeps them. */
 struct vmm_config {
@@ -27,12 +48,23 @@ struct vmm_config {
 				"vmm.pid" are made here */
 	const char *run_dir; /* runtime folder: qmp.sock or api.sock, v.sock are made here */
 	const char *vsock_path;
-	const char *kernel; /* uncompressed ELF */
+	const char *kernel; /* uncompressed ELF; kernel, initrd, kernel_args: NULL when incoming */
 	const char *initrd;
 	const char *kernel_args; /* further ones, or NULL */
 	uint32_t vcpus;
 	uint32_t mem_mib;
 	uint32_t cid;
+	const struct vmm_disk *disks; /* in the guest: /dev/vda, vdb, ... */
+	int disk_count;
+	const struct vmm_incoming *incoming; /* NULL: boot the kernel */
+};
+
+/* What a device state fits: it is loaded only into the same. */
+struct vmm_machine {
+	char version[64]; /* of the VMM program */
+	char digest[65]; /* over the machine's definition: devices, processor, memory, disks' number
+			  */
+	uint32_t tsc_khz; /* rate of this host's time stamp counter */
 };
 
 enum vmm_event {
@@ -54,7 +86,16 @@ struct vmm_callbacks {
 /* r: 0, or -errno with e filled. */
 typedef void vmm_done(struct vmm *v, int r, const struct err *e);
 
-enum vmm_state { VMM_NEW, VMM_STARTING, VMM_RUNNING, VMM_PAUSED, VMM_GONE, VMM__COUNT };
+/* WAITING: the process and its monitor are there, no state is loaded yet (incoming only). */
+enum vmm_state {
+	VMM_NEW,
+	VMM_STARTING,
+	VMM_WAITING,
+	VMM_RUNNING,
+	VMM_PAUSED,
+	VMM_GONE,
+	VMM__COUNT
+};
 
 struct vmm_ops;
 
@@ -84,14 +125,26 @@ struct vmm_ops {
 	void (*detect)(struct vmm_detect *ret);
 	/* Makes a vmm that is not started. Never fails but for memory. */
 	struct vmm *(*create)(void);
-	/* Spawns and brings the guest to its first instruction; done is called from the loop. An
-	 * error here or in done leaves no process and no file. Deadline is the caller's: cancel by
-	 * destroy. */
+	/* Spawns and brings the guest to its first instruction (RUNNING), or, with config.incoming,
+	 * the monitor to its first answer (WAITING); done is called from the loop. An error here or
+	 * in done leaves no process and no file. Deadline is the caller's: cancel by destroy. */
 	int (*start)(struct vmm *v, vmm_done *done, struct err *e);
 	/* Takes over a running one after a daemon restart (vmm.pid in dir); done when its monitor
-	 * answered; state is then RUNNING or PAUSED. -ESRCH: not alive. After a failure the process
-	 * may live: kill ends it. */
+	 * answered; state is then RUNNING, PAUSED or WAITING. -ESRCH: not alive. After a failure
+	 * the process may live: kill ends it. */
 	int (*adopt)(struct vmm *v, vmm_done *done, struct err *e);
+	/* WAITING -> PAUSED: loads incoming->state. After a failure the process is of no use: kill
+	 * it. */
+	int (*load)(struct vmm *v, vmm_done *done, struct err *e);
+	/* PAUSED stays PAUSED: writes the device state to a new file at state_path and freezes the
+	 * guest's memory as it is now: *memory (NONE before, filled when done says 0, the caller's
+	 * to end; must live until then) keeps that content while the VM runs on after resume. A
+	 * failure leaves a VM that can be resumed, and no file. */
+	int (*save)(struct vmm *v, const char *state_path, struct frozen *memory, vmm_done *done,
+		struct err *e);
+	/* What a state saved by a VM of this configuration fits, or needs, on this host now. Starts
+	 * no process but perhaps --version (cached). */
+	int (*machine)(const struct vmm_config *c, struct vmm_machine *ret, struct err *e);
 	int (*pause)(struct vmm *v, vmm_done *done, struct err *e);
 	int (*resume)(struct vmm *v, vmm_done *done, struct err *e);
 	/* Ends the process at once (SIGKILL by pidfd); VMM_EV_EXIT follows. What is in dir and

@@ -1,0 +1,153 @@
+/* Snapshots on disk. Knows files, no VM and no VMM.
+ *
+ *   snapshots/NAME/manifest.json  what it is, with checksums of itself and of the others
+ *                  state          the VMM's device state
+ *                  memory         guest memory, sparse; clones map it copy-on-write
+ *                  memory.sum     SHA-256 of each SNAPSHOT_CHUNK of memory (zeros for a hole)
+ *                  disk-N.L       layer L of disk N, 0 the lowest; disk-N.new: an empty layer on
+ * top snapshots/.creating-NAME-XXXXXX/   one being made; source.json says of which VM, and whether
+ * it ran: a daemon that finds one (snapshot_sweep) lets that VM go on and removes it
+ *
+ * A snapshot is complete in itself: nothing in it refers to its parent or to a VM. Layers of disks
+ * that are never written again are hard links; removing one snapshot harms no other. */
+#ifndef VMDECK_SNAPSHOT_SNAPSHOT_H
+#define VMDECK_SNAPSHOT_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "backend/base/err.h"
+#include "backend/base/frozen.h"
+#include "backend/base/path.h"
+#include "backend/base/task.h"
+
+#define SNAPSHOT_FORMAT     1
+#define SNAPSHOT_ID         16 /* bytes: a UUID, never a clock */
+#define SNAPSHOT_CHUNK      (1u << 20)
+#define SNAPSHOT_DISKS_MAX  8
+#define SNAPSHOT_LAYERS_MAX 32
+#define SNAPSHOTS_MAX       1024
+
+struct snapshot_disk {
+	uint32_t layers;     /* files disk-N.0 .. disk-N.(layers-1) */
+	char lowest[8];      /* format of layer 0: "raw" or "qcow2"; the others are qcow2 */
+	uint64_t size;       /* as the guest sees it, bytes */
+	uint64_t file_bytes; /* sum of the layers' allocated bytes */
+};
+
+/* Strings and vectors are owned. */
+struct snapshot {
+	char name[64];
+	uint8_t id[SNAPSHOT_ID]; /* generation */
+	uint64_t created_ns;     /* wall clock */
+	bool temporary;          /* made for `clone VM`: goes with its last clone */
+	char source_id[16], source_name[64];
+	char parent[64]; /* snapshot that the source came from, "" when it was booted */
+	uint8_t parent_id[SNAPSHOT_ID];
+	char vmm[16], vmm_version[64], accel[16], machine[65];
+	uint32_t tsc_khz;
+	char image[64], image_build[65];
+	uint32_t vcpus, mem_mib;
+	bool tty;
+	char **argv, **env; /* NULL-ended; NULL: none */
+	uint64_t state_bytes, memory_bytes /* its data, without holes */;
+	uint64_t quiesce_us, pause_us,
+		took_us; /* pause: vCPUs stopped; took: request to published */
+	bool drained;    /* the agent was quiet before the pause */
+	struct snapshot_disk disks[SNAPSHOT_DISKS_MAX];
+	int disk_count;
+	/* Written and checked by this folder only. */
+	char state_sha256[65], memory_sha256[65] /* of memory.sum */;
+	uint64_t memory_mtime_ns,
+		memory_ino; /* changed: its content is checked before it is used */
+	/* Not in the manifest: */
+	char *dir; /* absolute */
+};
+void snapshot_fini(struct snapshot *s); /* zeroed is fine */
+
+/* What a snapshot must fit to be used here. */
+struct snapshot_host {
+	const char *vmm, *vmm_version, *machine;
+	uint32_t tsc_khz;        /* may differ by 0.1 %: a guest's clock would drift more */
+	const char *image_build; /* of the image of that name now; NULL: there is no such image */
+};
+
+/* Reads snapshots/NAME/manifest.json: its checksum, its form, names and ranges. -ENOENT names it
+ * and the next step; -EBADMSG: damaged. ret is to be ended after 0. */
+int snapshot_load(const struct paths *p, const char *name, struct snapshot *ret, struct err *e);
+/* Calls fn for each, by name; broken ones with e set (and s->name, s->dir only). */
+int snapshot_each(const struct paths *p,
+	void (*fn)(void *user, const struct snapshot *s, const struct err *e), void *user,
+	struct err *e);
+/* Refuses, before any process is started, with the reason and the next step: another VMM, version
+ * or machine, another image build, sizes of files, the state's checksum, a missing disk. Costs < 2
+ * ms. *ret_verify: memory was touched since it was written (time stamp, inode):
+ * snapshot_verify_memory must pass before it is used. */
+int snapshot_check(const struct snapshot *s, const struct snapshot_host *host, bool *ret_verify,
+	struct err *e);
+/* Progress of what takes time; may be NULL. */
+typedef void snapshot_progress(void *user, uint64_t done, uint64_t total);
+/* Reads everything against the checksums: blocking, for a task (t may be NULL). -EBADMSG says which
+ * file and which byte range. */
+int snapshot_verify(
+	struct task *t, const struct snapshot *s, snapshot_progress *fn, void *user, struct err *e);
+/* The same for memory only; when it passes, its time stamp is put back to what the manifest says,
+ * so that the next use need not read it again. */
+int snapshot_verify_memory(struct task *t, const struct snapshot *s, struct err *e);
+
+/* ---- making one ---- */
+
+struct snapshot_draft {
+	const struct paths *paths;
+	char *dir; /* .creating-...; NULL: none */
+	struct snapshot s;
+};
+
+/* Makes the folder and source.json. name must be checked by the caller for use. running: the VM is
+ * to go on should the daemon die. */
+int snapshot_draft_begin(struct snapshot_draft *d, const struct paths *p, const char *name,
+	const char *source_id, bool running, struct err *e);
+/* "<dir>/FILE": the caller's. */
+char *snapshot_draft_path(const struct snapshot_draft *d, const char *file);
+/* In the pause, blocking (task): the disks as they are now. layers of disk n, top first; the top
+ * one is copied (reflink where the filesystem can, else its data extents), those below are
+ * hard-linked (copied where that fails). */
+struct snapshot_disk_source {
+	const char *layers[SNAPSHOT_LAYERS_MAX]; /* top first */
+	int count;
+	char lowest[8];
+	uint64_t size;
+};
+int snapshot_draft_disk(struct snapshot_draft *d, struct task *t,
+	const struct snapshot_disk_source *src, struct err *e);
+/* After the pause, blocking (task): memory and memory.sum from the frozen memory: reflink of its
+ * base where the filesystem can, else its data extents; pages of zeros become holes. */
+int snapshot_draft_memory(struct snapshot_draft *d, struct task *t, const struct frozen *memory,
+	snapshot_progress *fn, void *user, struct err *e);
+/* Blocking (task): checksum of the state, empty layers for clones (qemu-img), the manifest; with
+ * durable everything is fsynced; then the folder gets its name. replace: a snapshot of that name is
+ * exchanged atomically and then removed into `trash` (a folder of the home; the caller deletes what
+ * is there in the background); without: -EEXIST. The draft is ended after 0. */
+int snapshot_draft_publish(
+	struct snapshot_draft *d, struct task *t, bool durable, bool replace, struct err *e);
+/* Removes what was made. Accepts zeroed and published ones. */
+void snapshot_draft_abandon(struct snapshot_draft *d);
+
+/* snapshots/NAME leaves its name at once (into home/trash, *ret_trash: its path there, the
+ * caller's; it deletes it in the background). */
+int snapshot_remove(const struct paths *p, const char *name, char **ret_trash, struct err *e);
+
+/* For a new daemon: each .creating-* of an earlier one is told (the VM may need to go on), then
+ * removed. running: as draft_begin was told. */
+int snapshot_sweep(const struct paths *p,
+	void (*fn)(void *user, const char *name, const char *source_id, bool running), void *user,
+	struct err *e);
+
+/* ---- using one ---- */
+
+/* Gives a new VM its disk n in `dir` (its state folder): disk-N.qcow2, an empty layer; the layers
+ * below are s's files. Quick. Fills layers (top first, malloc'd paths: the caller's). */
+int snapshot_clone_disk(const struct snapshot *s, int n, const char *dir,
+	char *layers[SNAPSHOT_LAYERS_MAX], int *ret_count, struct err *e);
+
+#endif
