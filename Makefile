@@ -125,6 +125,7 @@ $(B)/vmdeck-vsock.so: $(VSOCK_SRC:%.c=$(B)/pic/%.o)
 # tests/unit/test_X.c -> $(B)/tests/test_X; links the archives it names in `// LIBS: a b` (any of
 # base api vsock vmm image guest events rpc vm, in link order) and `// OBJS: path.c` objects.
 TESTBIN   := $(B)/testbin
+DIEBIN    := $(B)/diebin
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
 unit_line  = $(shell sed -n 's|^// $(2): *||p' $(1))
@@ -137,13 +138,20 @@ endef
 ifneq ($(filter unit $(B)/tests/%,$(MAKECMDGOALS)),)
 $(foreach t,$(UNIT_SRC),$(eval $(call unit_rule,$(t))))
 endif
-unit: $(UNIT_BIN) $(TESTBIN)/vmdeckd ## build the unit tests only
+unit: $(UNIT_BIN) $(TESTBIN)/vmdeckd $(DIEBIN)/vmdeckd ## build the unit tests only
 
 # The daemon with a driver that needs no VM (tests/support/vmm_process.c), beside links to the other
 # programs, for tests through VMDECK_LIBEXEC.
 $(TESTBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/vmm_process.o $(LIBS_DMN)
 	@mkdir -p $(@D)
 	@echo "  LD   testbin/vmdeckd"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
+	@for p in vmdeck-agent vmdeck-agent-host vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+
+# The daemon that ends itself at the step of a flow that it is told (tests/support/flow_die.c).
+$(DIEBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/flow_die.o $(LIBS_DMN)
+	@mkdir -p $(@D)
+	@echo "  LD   diebin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
 	@for p in vmdeck-agent vmdeck-agent-host vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
 

@@ -9,6 +9,7 @@
 #include "agent/mainproc.h"
 #include "agent/output.h"
 #include "agent/power.h"
+#include "agent/quiesce.h"
 #include "agent/transport.h"
 
 #define AGENT_VERSION "0.1.0"
@@ -23,6 +24,7 @@ struct agent {
 	struct output output;
 	struct mainproc main;
 	struct power power;
+	struct quiesce quiesce;
 	struct execs execs;
 };
 

@@ -22,6 +22,9 @@ void control_init(struct control *c, struct agent *a);
 void control_start(struct control *c);
 /* Sends BYE (see WIRE_BYE) when a host is connected. */
 void control_bye(struct control *c, uint8_t reason, int32_t status);
+/* Queues QUIESCED when a host is connected; whoever is not in a frame's handler flushes then. */
+void control_quiesced(struct control *c, const struct wire_quiesced *m);
+void control_flush(struct control *c);
 /* As link_close. */
 void control_close(struct control *c, uint32_t ms);
 

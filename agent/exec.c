@@ -34,13 +34,22 @@ static void exec_free(struct exec *x)
 	x->pid = 0;
 	if (i >= SLOTS_WARM)
 		madvise(&xs->memory[i], sizeof(xs->memory[i]), MADV_DONTNEED);
+	while (xs->top && xs->slot[xs->top - 1].state == EXEC_FREE)
+		xs->top--;
 	loop_set(&x->agent->loop, xs->listen_slot, EPOLLIN);
 	power_on_progress(&x->agent->power);
+	quiesce_on_progress(&x->agent->quiesce);
 }
 
 static bool leader_exists(const struct exec *x)
 {
 	return x->state == EXEC_RUNNING || x->state == EXEC_LOST;
+}
+
+/* A command may be taken, or begin: the host is known, and no snapshot is being made. */
+static bool may_begin(const struct exec *x)
+{
+	return x->agent->serving && !quiesce_on(&x->agent->quiesce);
 }
 
 /* The leader is not reaped yet, so its group's number is nobody else's. */
@@ -63,14 +72,17 @@ static void on_deadline(void *user)
 
 	switch (x->state) {
 	case EXEC_WAITING:
-		if (!x->agent->serving)
-			exec_set_state(x, EXEC_WAITING, EXEC_REQUEST_MS);
+	case EXEC_ACKED:
+		if (!may_begin(x))
+			exec_set_state(
+				x, x->state, x->state == EXEC_ACKED ? EXEC_GO_MS : EXEC_REQUEST_MS);
 		else
 			exec_lost(x);
 		break;
 	case EXEC_DRAINING:
-		/* Output that waits for the host to read is not over. */
-		if (conn_room(&x->conn) < EXEC_RESERVE + WIRE_CHUNK) {
+		/* Output that waits to be read, by the host or by us, is not over. */
+		if (conn_room(&x->conn) < EXEC_RESERVE + WIRE_CHUNK ||
+			quiesce_on(&x->agent->quiesce)) {
 			exec_set_state(x, EXEC_DRAINING, EXEC_DRAIN_MS);
 			break;
 		}
@@ -81,7 +93,6 @@ static void on_deadline(void *user)
 		kill_groups(x, SIGKILL);
 		break;
 	case EXEC_PREFACE:
-	case EXEC_ACKED:
 	case EXEC_CLOSING:
 		exec_lost(x);
 		break;
@@ -101,8 +112,15 @@ void exec_set_state(struct exec *x, enum exec_state state, uint32_t deadline_ms)
 		timer_stop(&x->timer);
 }
 
+static bool begun(const struct exec *x)
+{
+	return x->state == EXEC_ACKED || x->state == EXEC_RUNNING;
+}
+
 void exec_lost(struct exec *x)
 {
+	if (!may_begin(x))
+		x->agent->execs.lost += begun(x) || x->state == EXEC_DRAINING;
 	if (x->state == EXEC_RUNNING) {
 		x->foreground = x->flags & WIRE_REQ_TTY ? pty_foreground(x->out.fd) : 0;
 		exec_set_state(x, EXEC_LOST, EXEC_KILL_MS);
@@ -160,7 +178,8 @@ static bool takes_frames(const struct exec *x)
 {
 	switch (x->state) {
 	case EXEC_WAITING:
-		return x->agent->serving;
+	case EXEC_ACKED:
+		return may_begin(x);
 	case EXEC_FREE:
 	case EXEC_PREFACE:
 	case EXEC_LOST:
@@ -226,6 +245,7 @@ static void exec_open(struct exec *x, int fd)
 
 	if (conn_open(&x->conn, fd, EPOLLIN, on_conn, x) < 0)
 		return;
+	a->execs.top = max_of(a->execs.top, (int)(x - a->execs.slot) + 1);
 	x->eof = false;
 	x->credit = 0;
 	x->foreground = 0;
@@ -279,14 +299,14 @@ int execs_init(struct execs *xs, struct agent *a)
 
 void execs_serve(struct execs *xs)
 {
-	for (int i = 0; i < EXEC_SLOTS; i++)
-		if (xs->slot[i].state == EXEC_WAITING)
+	for (int i = 0; i < xs->top; i++)
+		if (takes_frames(&xs->slot[i]))
 			exec_frames(&xs->slot[i]);
 }
 
 void execs_drop(struct execs *xs)
 {
-	for (int i = 0; i < EXEC_SLOTS; i++) {
+	for (int i = 0; i < xs->top; i++) {
 		struct exec *x = &xs->slot[i];
 
 		if (x->state != EXEC_WAITING && x->state != EXEC_PREFACE)
@@ -294,26 +314,66 @@ void execs_drop(struct execs *xs)
 	}
 }
 
+void execs_pump(struct execs *xs)
+{
+	for (int i = 0; i < xs->top; i++) {
+		struct exec *x = &xs->slot[i];
+
+		if (x->state == EXEC_RUNNING || x->state == EXEC_DRAINING)
+			exec_pump(x);
+	}
+}
+
 uint32_t execs_running(const struct execs *xs)
 {
 	uint32_t n = 0;
 
-	for (int i = 0; i < EXEC_SLOTS; i++)
+	for (int i = 0; i < xs->top; i++)
 		n += leader_exists(&xs->slot[i]);
 	return n;
 }
 
+uint32_t execs_begun(const struct execs *xs)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < xs->top; i++)
+		n += begun(&xs->slot[i]);
+	return n;
+}
+
+uint32_t execs_lost(const struct execs *xs)
+{
+	return xs->lost;
+}
+
+void execs_forget_lost(struct execs *xs)
+{
+	xs->lost = 0;
+}
+
 bool execs_busy(const struct execs *xs)
 {
-	for (int i = 0; i < EXEC_SLOTS; i++)
+	for (int i = 0; i < xs->top; i++)
 		if (xs->slot[i].state == EXEC_DRAINING || xs->slot[i].state == EXEC_CLOSING)
 			return true;
 	return false;
 }
 
+bool execs_drained(const struct execs *xs)
+{
+	for (int i = 0; i < xs->top; i++) {
+		const struct exec *x = &xs->slot[i];
+
+		if (x->conn.fd >= 0 && x->conn.out_len)
+			return false;
+	}
+	return true;
+}
+
 static struct exec *exec_of(struct execs *xs, pid_t pid)
 {
-	for (int i = 0; i < EXEC_SLOTS; i++)
+	for (int i = 0; i < xs->top; i++)
 		if (leader_exists(&xs->slot[i]) && xs->slot[i].pid == pid)
 			return &xs->slot[i];
 	return NULL;

@@ -1,10 +1,13 @@
 /* Commands of the host: a fixed pool of slots, one connection and at most one process each.
  *
+ * While the agent does not serve, or is quiesced, WAITING and ACKED read nothing and have no
+ * deadline; while it is quiesced, nothing of RUNNING and DRAINING is sent that is not queued yet.
+ *
  * state    | from, by                           | deadline            | then
  * ---------+------------------------------------+---------------------+---------------------------
  * FREE     |                                    |                     |
  * PREFACE  | accept (UNIX only)                 | REQUEST_MS          | CONNECT line: WAITING
- * WAITING  | accept                             | REQUEST_MS, serving | REQ: ACKED or CLOSING
+ * WAITING  | accept                             | REQUEST_MS          | REQ: ACKED or CLOSING
  * ACKED    | REQ accepted                       | GO_MS               | GO: RUNNING or CLOSING
  * RUNNING  | process started                    | none: the host's    | process ends: DRAINING
  * DRAINING | pipes may still hold output        | DRAIN_MS, no data   | all read: CLOSING
@@ -87,6 +90,8 @@ struct execs {
 	struct timer pause;                  /* no descriptors left: accept again later */
 	uint8_t ids[WIRE_EXEC_IDS][WIRE_ID]; /* requests that got GO; a ring */
 	uint32_t id_count;
+	uint32_t lost; /* since execs_forget_lost; see execs_lost */
+	int top;       /* slots from here on are free: looking at each costs a page */
 	struct exec slot[EXEC_SLOTS];
 	struct exec_memory memory[EXEC_SLOTS];
 };
@@ -98,6 +103,17 @@ void execs_serve(struct execs *xs);
 /* Drops the connections of commands that run: their host is another machine's now. */
 void execs_drop(struct execs *xs);
 uint32_t execs_running(const struct execs *xs);
+/* Commands that run or wait for GO. */
+uint32_t execs_begun(const struct execs *xs);
+/* Commands that were ended because their connection was lost while the agent did not serve or was
+ * quiesced, or by execs_drop: in a restored copy, those of the former host. Counted since
+ * execs_forget_lost. */
+uint32_t execs_lost(const struct execs *xs);
+void execs_forget_lost(struct execs *xs);
+/* Sends and watches anew, as the quiesced state now wants it. */
+void execs_pump(struct execs *xs);
+/* No frame of a command is half-sent. */
+bool execs_drained(const struct execs *xs);
 /* Output or EXIT of a command is still on its way to the host. */
 bool execs_busy(const struct execs *xs);
 /* pid ended and is reaped next: the last moment its number is surely its own. */

@@ -24,7 +24,7 @@ static void exec_read(struct exec *x, struct watch *w, uint8_t type)
 	uint8_t *p;
 	ssize_t r;
 
-	if (room < READ_ROOM) {
+	if (room < READ_ROOM || quiesce_on(&x->agent->quiesce)) {
 		exec_pump(x);
 		return;
 	}
@@ -170,7 +170,8 @@ int exec_input(struct exec *x, const struct wire_frame *f)
 static void exec_watch(struct exec *x)
 {
 	struct loop *l = &x->agent->loop;
-	uint32_t in = conn_room(&x->conn) >= READ_ROOM ? EPOLLIN : 0;
+	bool wanted = conn_room(&x->conn) >= READ_ROOM && !quiesce_on(&x->agent->quiesce);
+	uint32_t in = wanted ? EPOLLIN : 0;
 
 	loop_set(l, x->out.slot, in);
 	loop_set(l, x->err.slot, in);
@@ -188,17 +189,19 @@ void exec_pump(struct exec *x)
 		x->credit = 0;
 	}
 	if (x->state == EXEC_DRAINING && x->out.fd < 0 && x->err.fd < 0 &&
-		conn_room(&x->conn) >= n) {
+		conn_room(&x->conn) >= n && !quiesce_on(&x->agent->quiesce)) {
 		conn_queue(&x->conn,
 			wire_put_exit(conn_reserve(&x->conn, n), n, WIRE_EXIT, x->how, x->value));
 		exec_detach(x);
 		exec_set_state(x, EXEC_CLOSING, 0);
 	}
 	r = conn_flush(&x->conn);
-	if (r < 0 || (x->state == EXEC_CLOSING && !x->conn.out_len))
+	if (r < 0 || (x->state == EXEC_CLOSING && !x->conn.out_len)) {
 		exec_lost(x);
-	else
-		exec_watch(x);
+		return;
+	}
+	exec_watch(x);
+	quiesce_on_progress(&x->agent->quiesce);
 }
 
 int exec_attach(struct exec *x, const int fd[3])

@@ -40,7 +40,7 @@ static void drop_older(const struct exec *x, const uint8_t id[WIRE_ID])
 {
 	struct execs *xs = &x->agent->execs;
 
-	for (int i = 0; i < EXEC_SLOTS; i++) {
+	for (int i = 0; i < xs->top; i++) {
 		struct exec *o = &xs->slot[i];
 
 		if (o != x && o->state == EXEC_ACKED && !memcmp(o->id, id, WIRE_ID))
@@ -52,7 +52,7 @@ static uint32_t execs_counted(const struct execs *xs)
 {
 	uint32_t n = 0;
 
-	for (int i = 0; i < EXEC_SLOTS; i++)
+	for (int i = 0; i < xs->top; i++)
 		n += xs->slot[i].counted;
 	return n;
 }

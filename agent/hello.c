@@ -22,7 +22,7 @@ static const uint8_t no_generation[WIRE_ID];
 
 void identity_init(struct identity *id)
 {
-	*id = (struct identity){0};
+	*id = (struct identity){.random_fd = -1};
 	strpack_init(&id->env, id->env_buf, sizeof(id->env_buf));
 }
 
@@ -31,6 +31,7 @@ void identity_read_boot(struct identity *id)
 	char text[64], hex[2 * WIRE_ID + 1];
 	size_t n = 0;
 
+	id->random_fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
 	if (file_slurp("/proc/sys/kernel/random/boot_id", text, sizeof(text)) < 0)
 		return;
 	for (const char *p = text; *p && n < 2 * WIRE_ID; p++)
@@ -45,30 +46,33 @@ void identity_read_boot(struct identity *id)
 }
 
 /* Two clones of a snapshot have the same generator state until this is done. */
-static void step_rng(const struct wire_hello *h)
+static void step_rng(const struct identity *id, const struct wire_hello *h)
 {
 	struct {
 		int bits, size;
 		uint8_t data[WIRE_ENTROPY];
 	} pool = {.bits = 8 * WIRE_ENTROPY, .size = WIRE_ENTROPY};
-	int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
 
 	memcpy(pool.data, h->entropy, WIRE_ENTROPY);
-	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) < 0 || ioctl(fd, RNDRESEEDCRNG, 0) < 0)
+	if (ioctl(id->random_fd, RNDADDENTROPY, &pool) < 0 ||
+		ioctl(id->random_fd, RNDRESEEDCRNG, 0) < 0)
 		say_error("cannot reseed the random generator: %s", strerror(errno));
-	close_fd(&fd);
 }
 
-static void step_clock(const struct wire_hello *h, uint64_t came_ns)
+int64_t clock_fix(const struct agent *a, uint64_t host_ns, uint64_t came_ns, bool always)
 {
-	uint64_t now = h->wall_ns + (mono_ns() - came_ns);
+	uint64_t now = host_ns + (mono_ns() - came_ns);
+	int64_t off = (int64_t)(wall_ns() - now);
 	struct timespec ts = {
 		.tv_sec = (time_t)(now / 1000000000u),
 		.tv_nsec = (long)(now % 1000000000u),
 	};
 
+	if (!a->pid1 || (!always && off > -CLOCK_SLACK_NS && off < CLOCK_SLACK_NS))
+		return off;
 	if (clock_settime(CLOCK_REALTIME, &ts) < 0)
 		say_error("cannot set the clock: %s", strerror(errno));
+	return off;
 }
 
 static void step_identity(const struct wire_hello *h)
@@ -116,11 +120,9 @@ void hello_apply(
 	memcpy(ack->generation, h->generation, WIRE_ID);
 	ack->verdict = first ? WIRE_BOOTED : same ? WIRE_RESUMED : WIRE_RESTORED;
 	if (a->pid1 && !same)
-		step_rng(h);
+		step_rng(id, h);
 	ack->rng_us = lap(&t);
-	ack->clock_step_ns = (int64_t)(wall_ns() - (h->wall_ns + (mono_ns() - came_ns)));
-	if (a->pid1 && (!same || llabs(ack->clock_step_ns) >= CLOCK_SLACK_NS))
-		step_clock(h, came_ns);
+	ack->clock_step_ns = clock_fix(a, h->wall_ns, came_ns, !same);
 	ack->clock_us = lap(&t);
 	if (!same) {
 		if (a->pid1)

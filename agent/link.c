@@ -47,14 +47,15 @@ static void on_backoff(void *user)
 	link_start(user);
 }
 
-/* The next dial, after a failed one or a loss. */
-static void link_retry(struct link *k)
+/* The next dial, after a failed one or a loss. Returns after how many ms. */
+static uint32_t link_retry(struct link *k)
 {
 	uint32_t ms = k->backoff_ms;
 
 	k->backoff_ms = ms ? min_of(ms * 2, (uint32_t)BACKOFF_MAX_MS) : BACKOFF_FIRST_MS;
 	k->state = LINK_WAITING;
 	timer_start(k->loop, &k->timer, ms, on_backoff, k);
+	return ms;
 }
 
 void link_start(struct link *k)
@@ -106,12 +107,16 @@ void link_proved(struct link *k)
 void link_lost(struct link *k, int r)
 {
 	bool was_up = k->state == LINK_UP;
+	uint32_t ms;
 
 	say_step("%s: connection lost: %s", k->ops->name, strerror(-r));
 	link_stop(k);
-	link_retry(k);
+	ms = link_retry(k);
 	if (was_up)
 		k->ops->on_lost(k->user);
+	/* Before the other events of this turn: a restored guest has one for each connection. */
+	if (!ms && k->state == LINK_WAITING)
+		link_start(k);
 }
 
 void link_send(struct link *k)
@@ -122,16 +127,17 @@ void link_send(struct link *k)
 		link_lost(k, r);
 }
 
-static int link_connected(struct link *k)
+static int link_connected(struct link *k, uint32_t events)
 {
 	int error = 0;
 	socklen_t len = sizeof(error);
 
-	if (getsockopt(k->conn.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return -errno;
-	if (error)
-		return -error;
-	loop_set(k->loop, k->conn.slot, EPOLLIN);
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		if (getsockopt(k->conn.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+			return -errno;
+		return error ? -error : -ECONNRESET;
+	}
+	/* The first frame's flush asks for the events of a connection that is up. */
 	link_up(k);
 	return 0;
 }
@@ -163,7 +169,7 @@ static void on_event(void *user, uint32_t events)
 	int r = 0;
 
 	if (k->state == LINK_CONNECTING) {
-		r = link_connected(k);
+		r = link_connected(k, events);
 		if (r < 0)
 			link_lost(k, r);
 		return;

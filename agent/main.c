@@ -165,6 +165,7 @@ static void start(struct agent *a, const struct options *o)
 	identity_init(&a->id);
 	identity_read_boot(&a->id);
 	power_init(&a->power, a);
+	quiesce_init(&a->quiesce, a);
 	main_init(&a->main, a);
 	control_init(&a->control, a);
 	r = output_init(&a->output, a, o->fifo);

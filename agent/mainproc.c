@@ -24,8 +24,8 @@ static void on_quiet(void *user)
 	struct mainproc *m = user;
 	struct output *o = &m->agent->output;
 
-	/* Output that waits for room is not over. */
-	if (output_full(o)) {
+	/* Output that waits to be read is not over. */
+	if (output_blocked(o)) {
 		timer_start(&m->agent->loop, &m->timer, MAIN_DRAIN_MS, on_quiet, m);
 		return;
 	}
@@ -181,7 +181,7 @@ bool main_on_exit(struct mainproc *m, pid_t pid, uint8_t how, int32_t value)
 	m->value = value;
 	m->state = MAIN_DRAINING;
 	output_set_input(&m->agent->output, -1);
-	if (m->source.w.fd < 0)
+	if (m->source.w.fd < 0 && !output_blocked(&m->agent->output))
 		main_ended(m);
 	else
 		timer_start(&m->agent->loop, &m->timer, MAIN_DRAIN_MS, on_quiet, m);

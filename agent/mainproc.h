@@ -31,6 +31,11 @@ struct mainproc {
 void main_init(struct mainproc *m, struct agent *a);
 /* Starts what the first HELLO asks for; later ones find it started. */
 void main_start(struct mainproc *m, const struct wire_hello *h);
+/* main_start has nothing left to do. */
+static inline bool main_was_started(const struct mainproc *m)
+{
+	return m->started_ns != 0;
+}
 void main_resize(struct mainproc *m, uint16_t rows, uint16_t cols);
 /* SIGHUP to a main process on a terminal, as when a terminal goes away. */
 void main_hangup(const struct mainproc *m);

@@ -25,9 +25,9 @@ bool output_stored(const struct output *o)
 	return !ring_used(&o->ring);
 }
 
-bool output_full(const struct output *o)
+bool output_blocked(const struct output *o)
 {
-	return ring_room(&o->ring) < ROOM_MIN;
+	return ring_room(&o->ring) < ROOM_MIN || quiesce_on(&o->agent->quiesce);
 }
 
 /* ---- sources ---- */
@@ -39,7 +39,7 @@ static void on_source(void *user, uint32_t events)
 	ssize_t n;
 
 	(void)events;
-	if (output_full(o)) {
+	if (output_blocked(o)) {
 		output_pump(o);
 		return;
 	}
@@ -124,6 +124,18 @@ static bool between_frames(const struct output *o)
 	return o->sent == o->frame.end && !o->frame.header_left;
 }
 
+bool output_drained(const struct output *o)
+{
+	return output_stored(o) &&
+	       (o->link.state != LINK_UP || (between_frames(o) && !o->link.conn.out_len));
+}
+
+/* Another data frame may begin. */
+static bool may_send(const struct output *o)
+{
+	return o->sent < o->ring.next && !quiesce_held(&o->agent->quiesce);
+}
+
 static void queue_small(struct output *o)
 {
 	struct conn *c = &o->link.conn;
@@ -164,12 +176,13 @@ static int output_send(void *user)
 		r = c->out_len ? conn_flush(c) : 0;
 		if (r < 0)
 			return r;
-		if (c->out_len || !o->resumed || o->sent == o->ring.next)
+		if (c->out_len || !o->resumed || !may_send(o))
 			break;
 		next_frame(o);
 	}
-	full = c->out_len || !between_frames(o) || (o->resumed && o->sent < o->ring.next);
+	full = c->out_len || !between_frames(o) || (o->resumed && may_send(o));
 	loop_set(&o->agent->loop, c->slot, EPOLLIN | (full ? EPOLLOUT : 0));
+	quiesce_on_progress(&o->agent->quiesce);
 	return 0;
 }
 
@@ -180,7 +193,7 @@ void output_pump(struct output *o)
 	link_send(&o->link);
 	for (int i = 0; i < OUTPUT_SOURCES; i++)
 		if (o->sources[i])
-			loop_set(l, o->sources[i]->w.slot, output_full(o) ? 0 : EPOLLIN);
+			loop_set(l, o->sources[i]->w.slot, output_blocked(o) ? 0 : EPOLLIN);
 	loop_set(l, o->input_to.slot, ring_used(&o->input) ? EPOLLOUT : 0);
 }
 
@@ -284,7 +297,8 @@ static void on_lost(void *user)
 	o->resumed = false;
 	o->frame.header_left = 0;
 	o->frame.end = o->sent;
-	if (!o->agent->serving)
+	/* The control connection of a restored copy is on its way down too: HELLO comes first. */
+	if (!o->agent->serving || quiesce_held(&o->agent->quiesce))
 		link_stop(&o->link);
 }
 
@@ -314,6 +328,13 @@ void output_hold(struct output *o)
 {
 	if (o->link.state != LINK_UP)
 		link_stop(&o->link);
+}
+
+void output_thaw(struct output *o)
+{
+	if (o->agent->serving && o->link.state == LINK_OFF)
+		link_start(&o->link);
+	output_pump(o);
 }
 
 void output_close(struct output *o, uint32_t ms)

@@ -69,8 +69,12 @@ void output_set_input(struct output *o, int fd);
 void output_main_exit(struct output *o);
 /* The host has stored all bytes. */
 bool output_stored(const struct output *o);
-/* A writer waits for room in the ring. */
-bool output_full(const struct output *o);
+/* The writers wait: for room in the ring, or because the guest is quiesced. */
+bool output_blocked(const struct output *o);
+/* Nothing is half-sent, and the host has stored all bytes. */
+bool output_drained(const struct output *o);
+/* The guest is not quiesced any more: dials again if the connection was lost meanwhile. */
+void output_thaw(struct output *o);
 
 /* ---- between output.c and output_input.c ---- */
 

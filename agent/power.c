@@ -149,6 +149,8 @@ void power_begin(struct power *p, enum power_reason reason, int32_t status, uint
 	if (p->state != POWER_UP)
 		return;
 	say_step("power off begins, reason %d", (int)reason);
+	quiesce_thaw(&p->agent->quiesce);
+	control_flush(&p->agent->control);
 	p->reason = reason;
 	p->status = status;
 	p->grace_ms = grace_ms;

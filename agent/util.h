@@ -9,6 +9,7 @@
 
 #define countof(a)        (sizeof(a) / sizeof((a)[0]))
 #define min_of(a, b)      ((a) < (b) ? (a) : (b))
+#define max_of(a, b)      ((a) > (b) ? (a) : (b))
 #define printf_like(f, a) __attribute__((format(printf, f, a)))
 
 /* Boot steps are printed too (kernel option vmdeck.debug, or --debug). Written by main.c only. */

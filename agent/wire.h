@@ -13,16 +13,17 @@
  *           h>g VITALS_EVERY asked for; h>g POWEROFF, g>h BYE.
  *           Same generation as the guest knows: it is the source resumed. New: a clone or restore;
  *           the agent reseeds, steps the clock, fixes identity before HELLO_ACK and serves nothing
- *           (exec: connection accepted, REQ not answered) until then.
+ *           (exec: connection accepted, REQ not answered, GO not acted on) until then.
  *           g>h SERVING follows each HELLO_ACK when commands are taken again and the output is
  *           dialled: the rebind is done.
  *           Before a snapshot: h>g QUIESCE. The agent reads its writers no more, sends what its
  *           ring holds, waits until the host stored it and the console has sent its last byte,
  *           then g>h QUIESCED (or at the limit, saying so). From then on it sends nothing of its
- *           own but answers, and takes no new command (REQ is not answered yet) until h>g THAW
- *           (the source goes on: answered by g>h THAWED, the clock stepped when it is off) or
- *           HELLO (it is a restored copy, or a new daemon). A lost control connection or the
- *           limit, counted again from QUIESCED, thaws it by itself.
+ *           own but answers, and takes no new command (REQ is not answered yet, GO not acted on)
+ *           until h>g THAW (the source goes on: answered by g>h THAWED, the clock stepped when it
+ *           is off) or HELLO (it is a restored copy, or a new daemon). A lost control connection
+ *           or the limit, counted again from QUIESCED, thaws it by itself. Each QUIESCE has one
+ *           answer, also when another one, THAW or POWEROFF comes before it is drained.
  *  output   guest dials host WIRE_PORT_OUTPUT after each HELLO_ACK; the newest connection wins.
  *           g>h OUT_OPEN           h>g OUT_RESUME         g>h OUT_DATA...   h>g OUT_STORED...
  *           h>g OUT_INPUT within the credit of g>h OUT_CREDIT; h>g OUT_RESIZE; g>h OUT_MAIN_EXIT.
@@ -66,6 +67,7 @@
 #define WIRE_RING         1048576 /* the agent's output ring, bytes */
 #define WIRE_EXECS_MAX    64      /* commands at once; one more is REFUSED EAGAIN */
 #define WIRE_EXEC_IDS     1024    /* request ids remembered for at-most-once */
+#define WIRE_QUIESCE_MS   60000   /* a longer limit of QUIESCE is taken as this */
 
 /* X(NAME, value, payload) */
 #define WIRE_FRAMES(X)                                                                             \
@@ -82,7 +84,8 @@
 	X(QUIESCE, 0x0b, "u32 limit ms")                                                           \
 	X(QUIESCED, 0x0c, "quiesced")                                                              \
 	X(THAW, 0x0d, "u64 host CLOCK_REALTIME ns")                                                \
-	X(THAWED, 0x0e, "u8 1 it was quiesced until now, 0 its limit had passed; i64 clock step ns") \
+	X(THAWED, 0x0e,                                                                            \
+		"u8 1 it was quiesced until now, 0 its limit had passed; i64 clock step ns")       \
 	X(OUT_OPEN, 0x20, "out_open")                                                              \
 	X(OUT_RESUME, 0x21, "u64 offset: first byte the host has not stored")                      \
 	X(OUT_DATA, 0x22, "u64 offset, bytes")                                                     \

@@ -140,6 +140,72 @@ int wire_get_hello_ack(const struct wire_frame *f, struct wire_hello_ack *m)
 	return in_end(&in);
 }
 
+int wire_put_serving(void *out, size_t cap, const struct wire_serving *m)
+{
+	struct wire_out o;
+
+	out_begin(&o, out, cap);
+	out_int(&o, m->execs, 4);
+	out_int(&o, m->dropped, 4);
+	out_int(&o, m->us, 4);
+	return out_end(&o, WIRE_SERVING);
+}
+
+int wire_get_serving(const struct wire_frame *f, struct wire_serving *m)
+{
+	struct wire_in in;
+
+	in_begin(&in, f);
+	m->execs = (uint32_t)in_int(&in, 4);
+	m->dropped = (uint32_t)in_int(&in, 4);
+	m->us = (uint32_t)in_int(&in, 4);
+	return in_end(&in);
+}
+
+int wire_put_quiesced(void *out, size_t cap, const struct wire_quiesced *m)
+{
+	struct wire_out o;
+
+	out_begin(&o, out, cap);
+	out_int(&o, m->drained ? 1 : 0, 1);
+	out_int(&o, m->us, 4);
+	out_int(&o, m->execs, 4);
+	out_int(&o, m->next, 8);
+	return out_end(&o, WIRE_QUIESCED);
+}
+
+int wire_get_quiesced(const struct wire_frame *f, struct wire_quiesced *m)
+{
+	struct wire_in in;
+
+	in_begin(&in, f);
+	m->drained = (uint8_t)in_max(&in, 1, 1);
+	m->us = (uint32_t)in_int(&in, 4);
+	m->execs = (uint32_t)in_int(&in, 4);
+	m->next = in_int(&in, 8);
+	return in_end(&in);
+}
+
+int wire_put_thawed(void *out, size_t cap, uint8_t in_time, int64_t clock_step_ns)
+{
+	struct wire_out o;
+
+	out_begin(&o, out, cap);
+	out_int(&o, in_time ? 1 : 0, 1);
+	out_int(&o, (uint64_t)clock_step_ns, 8);
+	return out_end(&o, WIRE_THAWED);
+}
+
+int wire_get_thawed(const struct wire_frame *f, uint8_t *in_time, int64_t *clock_step_ns)
+{
+	struct wire_in in;
+
+	in_begin(&in, f);
+	*in_time = (uint8_t)in_max(&in, 1, 1);
+	*clock_step_ns = (int64_t)in_int(&in, 8);
+	return in_end(&in);
+}
+
 int wire_put_vitals(void *out, size_t cap, const struct wire_vitals *m)
 {
 	struct wire_out o;

@@ -16,7 +16,7 @@ ALLOWED = {
     "backend/guest": {"backend/guest", "backend/base", "agent/wire.h"},
     "backend/rpc": {"backend/rpc", "backend/api/proto.h", "backend/api/proto.def", "backend/events", "backend/base"},
     "backend/snapshot": {"backend/snapshot", "backend/base"},
-    "backend/vm": {"backend/vm", "backend/vmm", "backend/snapshot", "backend/guest", "backend/image", "backend/base", "agent/wire.h"},
+    "backend/vm": {"backend/vm", "backend/vmm", "backend/snapshot", "backend/events/timings.h", "backend/guest", "backend/image", "backend/base", "agent/wire.h"},
     "backend/daemon": {"backend", "agent/wire.h"},
     "tui": {"tui", "backend/api/client.h", "backend/api/proto.h", "backend/base"},
     "tui/cli": {"tui/cli", "backend/api/client.h", "backend/api/proto.h", "backend/base"},

@@ -65,9 +65,12 @@ static enum flow_verdict enter_next(struct flow *f)
 		ev_timer_set(&f->timer, limit, 0.);
 		ev_timer_start(f->loop, &f->timer);
 	}
+	flow_probe(f, false);
 	f->in_step = true;
 	v = s->enter ? s->enter(f) : FLOW_WAIT;
 	f->in_step = false;
+	if (v == FLOW_WAIT)
+		flow_probe(f, true);
 	return v;
 }
 

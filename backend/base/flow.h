@@ -71,6 +71,9 @@ void flow_fail(struct flow *f, const struct err *why);
 /* Ends it without a word: no undo, no done. For an owner that has ended otherwise; also when it was
  * never started. */
 void flow_drop(struct flow *f);
+/* Called before a step's enter (waits false), and when it says WAIT (true). Does nothing; a daemon
+ * for tests links another one, which ends the process at the step it was told. */
+void flow_probe(const struct flow *f, bool waits);
 /* Name of the step under way, or NULL. */
 const char *flow_step_name(const struct flow *f);
 /* Limit of the step under way, s; 0 when there is none. */

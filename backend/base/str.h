@@ -27,6 +27,10 @@ char *str_safe(char *out, size_t n, const char *s);
 char *str_duration(char *out, size_t n, uint64_t ns);
 char *str_bytes(char *out, size_t n, uint64_t bytes);
 
+/* A copy of a NULL-ended vector with its strings (NULL: NULL), to be ended by strv_free. */
+char **strv_copy(char *const *v);
+void strv_free(char **v); /* NULL is fine */
+
 /* Fills n bytes from the kernel's random source; aborts when it has none. */
 void random_bytes(void *p, size_t n);
 /* 2*n hex digits and the end into out (2n+1 bytes). */

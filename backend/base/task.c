@@ -5,10 +5,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "backend/base/util.h"
 
-/* Shared by the loop's thread and the worker: freed by whoever is the last. */
+#define IDLE_NICE 10 /* a tenth of the weight of a thread that somebody waits for */
+
+/* Shared by the loop's thread, which frees it, and the worker, which is joined before that. */
 struct task_job {
 	struct task *task; /* the loop's only */
 	task_run *run;
@@ -22,26 +25,41 @@ struct task_job {
 	struct err why;
 };
 
-/* Its signals are the loop's; what it does is for later. */
+/* Linux has niceness per thread. SCHED_BATCH besides: it never preempts one that just woke up. Not
+ * SCHED_IDLE: a busy host would starve it for ever. */
+static void step_back(void)
+{
+	const struct sched_param none = {0};
+
+	(void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), IDLE_NICE);
+}
+
 static void *work(void *p)
 {
 	struct task_job *j = p;
-	const struct sched_param none = {0};
 
 	if (j->idle)
-		(void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+		step_back();
 	j->result = j->run(j->task, j->arg, &j->why);
 	ev_async_send(j->task->loop, &j->ended);
 	return NULL;
 }
 
-static void job_free(struct task *t)
+/* Waits for the thread (it may still be inside ev_async_send), so that what it wrote can be read
+ * and nobody but us has the job. */
+static struct task_job *job_take(struct task *t)
 {
 	struct task_job *j = t->job;
 
-	ev_async_stop(t->loop, &j->ended);
 	pthread_join(j->thread, NULL);
+	ev_async_stop(t->loop, &j->ended);
 	t->job = NULL;
+	return j;
+}
+
+static void job_free(struct task_job *j)
+{
 	if (j->fini)
 		j->fini(j->arg);
 	free(j);
@@ -49,20 +67,13 @@ static void job_free(struct task *t)
 
 static void on_ended(struct ev_loop *loop, ev_async *w, int revents)
 {
-	struct task_job *j = container_of(w, struct task_job, ended);
-	struct task *t = j->task;
-	void (*fini)(void *arg) = j->fini;
-	void *arg = j->arg;
-	int r = j->result;
-	struct err why = j->why;
+	struct task *t = container_of(w, struct task_job, ended)->task;
+	struct task_job *j = job_take(t);
 
 	(void)loop;
 	(void)revents;
-	j->fini = NULL;
-	job_free(t);
-	t->done(t, r, r < 0 ? &why : NULL); /* t may be gone now */
-	if (fini)
-		fini(arg);
+	t->done(t, j->result, j->result < 0 ? &j->why : NULL); /* t may be gone now */
+	job_free(j);
 }
 
 static int spawn_quiet(struct task_job *j)
@@ -114,5 +125,5 @@ void task_cancel(struct task *t)
 	if (!t->job)
 		return;
 	atomic_store_explicit(&t->job->cancelled, true, memory_order_relaxed);
-	job_free(t);
+	job_free(job_take(t));
 }

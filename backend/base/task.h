@@ -25,9 +25,9 @@ struct task {
 };
 
 /* Starts run(arg) on a thread; idle: one that nobody waits for, scheduled behind those that
- * somebody does (SCHED_BATCH). arg belongs to the thread until done; fini ends it, on the loop's
- * thread, after done (or when a cancelled run has returned); NULL: nothing to end. -EAGAIN: no
- * thread can be made (fini was not called). t must be zeroed or idle. */
+ * somebody does (SCHED_BATCH, niceness 10). arg belongs to the thread until done; fini ends it, on
+ * the loop's thread, after done (or when a cancelled run has returned); NULL: nothing to end.
+ * -EAGAIN: no thread can be made (fini was not called). t must be zeroed or idle. */
 int task_start(struct task *t, struct ev_loop *loop, bool idle, task_run *run, void *arg,
 	void (*fini)(void *arg), task_done *done, void *user, struct err *e);
 bool task_running(const struct task *t);

@@ -8,6 +8,7 @@
 #include "backend/vm/vm.h"
 
 struct build;
+struct verify;
 
 struct daemon {
 	struct ev_loop *loop;
@@ -15,7 +16,8 @@ struct daemon {
 	struct events *events;
 	struct rpc_server *rpc;
 	struct vm_host vms;
-	struct build *builds; /* image builds under way */
+	struct build *builds;    /* image builds under way */
+	struct verify *verifies; /* snapshots being read against their checksums */
 	uint64_t started_ns;  /* wall clock */
 	int home_lock;
 	int connections;
@@ -34,9 +36,13 @@ void daemon_check_idle(struct daemon *d);
 void svc_vm_register(rpc_handler **handlers);
 void svc_stream_register(rpc_handler **handlers);
 void svc_image_register(rpc_handler **handlers);
+void svc_snapshot_register(rpc_handler **handlers);
+void svc_timing_register(rpc_handler **handlers);
 void svc_host_register(rpc_handler **handlers);
 
 /* Ends builds under way. */
 void svc_image_close(struct daemon *d);
+/* The same for verifications. */
+void svc_snapshot_close(struct daemon *d);
 
 #endif

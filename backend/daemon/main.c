@@ -44,7 +44,7 @@ static void on_vm_event(
 
 void daemon_check_idle(struct daemon *d)
 {
-	bool busy = d->connections > 0 || d->builds || vm_host_busy(&d->vms);
+	bool busy = d->connections > 0 || d->builds || d->verifies || vm_host_busy(&d->vms);
 
 	if (d->idle_limit <= 0)
 		return;
@@ -53,6 +53,20 @@ void daemon_check_idle(struct daemon *d)
 		return;
 	ev_timer_set(&d->idle, d->idle_limit, 0.);
 	ev_timer_start(d->loop, &d->idle);
+}
+
+static void on_timing(void *user, const struct timing *t)
+{
+	struct daemon *d = user;
+
+	timings_add(d->events, t);
+}
+
+static void on_mark(void *user, const char *kind, const char *id, const struct timing_phase *p)
+{
+	struct daemon *d = user;
+
+	timings_mark(d->events, kind, id, p);
 }
 
 static void on_vm_change(void *user)
@@ -127,7 +141,7 @@ static int listen_fd_given(void)
 
 static int open_services(struct daemon *d, struct err *e)
 {
-	static const struct vm_host_callbacks cb = {on_vm_event, on_vm_change};
+	static const struct vm_host_callbacks cb = {on_vm_event, on_vm_change, on_timing, on_mark};
 	autofree char *db = xasprintf("%s/vmdeck.db", d->paths.home);
 	autofree char *sock = xasprintf("%s/daemon.sock", d->paths.runtime);
 	struct rpc_config rc = {.path = sock,
@@ -146,6 +160,8 @@ static int open_services(struct daemon *d, struct err *e)
 	svc_vm_register(rc.handlers);
 	svc_stream_register(rc.handlers);
 	svc_image_register(rc.handlers);
+	svc_snapshot_register(rc.handlers);
+	svc_timing_register(rc.handlers);
 	svc_host_register(rc.handlers);
 	r = vm_host_open(&d->vms, d->loop, &d->paths, &cb, d, e);
 	return r < 0 ? r : rpc_open(&d->rpc, d->loop, &rc, e);
@@ -188,6 +204,7 @@ static void daemon_fini(struct daemon *d)
 {
 	rpc_drain(d->rpc);
 	svc_image_close(d);
+	svc_snapshot_close(d);
 	vm_host_close(&d->vms);
 	if (d->events)
 		daemon_event(d, "", "", "daemon.stop", NULL);

@@ -234,13 +234,14 @@ static void on_exec_done(struct exec_relay *x, int r, const struct err *e, uint8
 {
 	struct running *run = exec_relay_user(x);
 
-	(void)r;
 	(void)e;
 	(void)how;
 	(void)value;
-	(void)t;
-	if (run->watch.vm)
+	if (run->watch.vm) {
 		run->watch.vm->execs--;
+		if (r == 0)
+			vm_exec_ended(run->watch.vm, t->start);
+	}
 	vm_unwatch(&run->watch);
 	free(run);
 }

@@ -5,6 +5,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "backend/daemon/daemon.h"
+#include "backend/vm/disks.h"
 
 #define STOP_DEFAULT_S 10
 #define PING_LIMIT_S   3.
@@ -110,7 +111,12 @@ static int fill_spec(struct daemon *d, struct json_object *params, struct vm_spe
 		r = vmm_pick(vmm ? vmm : "auto", &s->driver, &det, e);
 	if (r < 0)
 		return r;
+	s->disks = copy_strv(jsonx_get(params, "disks"));
+	r = vm_disks_check(s->disks, e);
+	if (r < 0)
+		return r;
 	snprintf(s->image, sizeof(s->image), "%s", im.name);
+	snprintf(s->image_build, sizeof(s->image_build), "%s", im.build_id);
 	snprintf(s->accel, sizeof(s->accel), "%s", det.accel);
 	snprintf(s->vmm_version, sizeof(s->vmm_version), "%s", det.version);
 	s->kernel = xstrdup(im.kernel);

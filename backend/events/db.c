@@ -3,14 +3,15 @@
 #include <string.h>
 
 #include "backend/base/jsonx.h"
-#include "backend/events/events_impl.h"
+#include "backend/events/timings_impl.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2    /* 1: without timings */
 #define BUSY_MS        2000 /* somebody looks into the file with another program */
 #define PRUNE_SLACK    1024 /* rows above keep before the oldest go */
 #define PRUNE_MAX      4096 /* rows that go with one transaction */
 
-/* Partial indexes: most rows that are about no VM need not be in them. */
+/* Partial indexes: most rows that are about no VM need not be in them. A database of an earlier
+ * version gets what it lacks, in one transaction. */
 static const char schema[] =
 	"PRAGMA journal_mode=WAL;"
 	"PRAGMA synchronous=NORMAL;"
@@ -21,8 +22,8 @@ static const char schema[] =
 	" wall_ns INTEGER NOT NULL, vm TEXT NOT NULL, vm_name TEXT NOT NULL, name TEXT NOT NULL,"
 	" fields TEXT NOT NULL);"
 	"CREATE INDEX IF NOT EXISTS event_vm ON event(vm, seq) WHERE vm <> '';"
-	"CREATE INDEX IF NOT EXISTS event_vm_name ON event(vm_name, seq) WHERE vm_name <> '';"
-	"PRAGMA user_version=1;"
+	"CREATE INDEX IF NOT EXISTS event_vm_name ON event(vm_name, seq) WHERE vm_name <> "
+	"'';" TIMINGS_SCHEMA "PRAGMA user_version=2;"
 	"COMMIT;";
 
 static int errno_of(sqlite3 *c)
@@ -73,7 +74,7 @@ static int64_t number_of(struct edb *db, const char *sql, int64_t none, bool *ok
 	return v;
 }
 
-static int prepare(struct edb *db, const char *sql, sqlite3_stmt **ret, struct err *e)
+int edb_prepare(struct edb *db, const char *sql, sqlite3_stmt **ret, struct err *e)
 {
 	return sqlite3_prepare_v3(db->c, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK
 		       ? 0
@@ -108,19 +109,22 @@ static int open_tables(struct edb *db, const char *path, struct err *e)
 	if (!r)
 		r = run(db, schema, "make its tables", e);
 	if (!r)
-		r = prepare(
+		r = edb_prepare(
 			db, "INSERT OR REPLACE INTO event VALUES(?,?,?,?,?,?,?)", &db->insert, e);
 	if (!r)
-		r = prepare(db,
+		r = edb_prepare(db,
 			"DELETE FROM event WHERE seq <= "
 			"(SELECT seq FROM event ORDER BY seq LIMIT 1 OFFSET ?)",
 			&db->prune, e);
 	if (!r)
-		r = prepare(
+		r = edb_prepare(
 			db, "INSERT OR REPLACE INTO meta VALUES('reserved',?)", &db->reserve, e);
+	if (!r)
+		r = timings_prepare(db, e);
 	if (r < 0)
 		return r;
 	db->rows = number_of(db, "SELECT count(*) FROM event", 0, &ok);
+	db->timing_rows = number_of(db, "SELECT count(*) FROM timing", 0, &ok);
 	return ok ? 0 : edb_error(db->c, "count its rows", e);
 }
 
@@ -129,6 +133,7 @@ void edb_fini(struct edb *db)
 	sqlite3_finalize(db->insert);
 	sqlite3_finalize(db->prune);
 	sqlite3_finalize(db->reserve);
+	timings_unprepare(db);
 	sqlite3_close(db->c);
 	memset(db, 0, sizeof(*db));
 }
@@ -160,7 +165,7 @@ int edb_numbers(struct edb *db, uint64_t *ret_stored, uint64_t *ret_reserved, st
 	return 0;
 }
 
-static int step_done(struct edb *db, sqlite3_stmt *s, const char *what, struct err *e)
+int edb_step(struct edb *db, sqlite3_stmt *s, const char *what, struct err *e)
 {
 	int r = sqlite3_step(s) == SQLITE_DONE ? 0 : edb_error(db->c, what, e);
 
@@ -176,7 +181,7 @@ int edb_reserve(struct edb *db, uint64_t seq, struct err *e)
 	if (r < 0)
 		return r;
 	sqlite3_bind_int64(db->reserve, 1, (int64_t)seq);
-	r = step_done(db, db->reserve, "reserve numbers", e);
+	r = edb_step(db, db->reserve, "reserve numbers", e);
 	back = run(db, "PRAGMA synchronous=NORMAL", "reserve numbers", r ? NULL : e);
 	return r ? r : back;
 }
@@ -190,10 +195,11 @@ static int insert(struct edb *db, const struct event *ev, struct err *e)
 	sqlite3_bind_int64(db->insert, 3, (int64_t)ev->wall_ns);
 	for (int i = 0; i < (int)countof(texts); i++)
 		sqlite3_bind_text(db->insert, 4 + i, texts[i], -1, SQLITE_STATIC);
-	return step_done(db, db->insert, "store a row", e);
+	return edb_step(db, db->insert, "store a row", e);
 }
 
-static int prune(struct edb *db, int64_t rows, int64_t keep, int64_t *ret_gone, struct err *e)
+static int prune(struct edb *db, sqlite3_stmt *s, int64_t rows, int64_t keep, int64_t *ret_gone,
+	struct err *e)
 {
 	int64_t over = min_of(rows - keep, PRUNE_MAX);
 	int r;
@@ -201,31 +207,50 @@ static int prune(struct edb *db, int64_t rows, int64_t keep, int64_t *ret_gone, 
 	*ret_gone = 0;
 	if (over < min_of(PRUNE_SLACK, keep))
 		return 0;
-	sqlite3_bind_int64(db->prune, 1, over - 1);
-	r = step_done(db, db->prune, "remove old rows", e);
+	sqlite3_bind_int64(s, 1, over - 1);
+	r = edb_step(db, s, "remove old rows", e);
 	if (!r)
 		*ret_gone = sqlite3_changes(db->c);
 	return r;
 }
 
-int edb_write(struct edb *db, struct entry *const *rows, size_t n, int64_t keep, struct err *e)
+/* Inserts, and what goes for it; *ret: how many rows there are then. */
+static int write_all(struct edb *db, struct entry *const *rows, size_t n, struct edb_keep keep,
+	struct edb_keep *ret, struct err *e)
 {
-	int64_t gone = 0;
+	int64_t events = db->rows + (int64_t)n, timings = db->timing_rows, gone = 0, out = 0;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++) {
+		r = insert(db, &rows[i]->ev, e);
+		if (!r && rows[i]->timing)
+			r = timing_row_store(db, rows[i]->ev.seq, rows[i]->timing, &timings, e);
+	}
+	if (!r)
+		r = prune(db, db->prune, events, keep.events, &gone, e);
+	if (!r)
+		r = prune(db, db->timing_prune, timings, keep.timings, &out, e);
+	*ret = (struct edb_keep){events - gone, timings - out};
+	return r;
+}
+
+int edb_write(
+	struct edb *db, struct entry *const *rows, size_t n, struct edb_keep keep, struct err *e)
+{
+	struct edb_keep now;
 	int r = run(db, "BEGIN IMMEDIATE", "begin a transaction", e);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; !r && i < n; i++)
-		r = insert(db, &rows[i]->ev, e);
-	if (!r)
-		r = prune(db, db->rows + (int64_t)n, keep, &gone, e);
+	r = write_all(db, rows, n, keep, &now, e);
 	if (!r)
 		r = run(db, "COMMIT", "store rows", e);
 	if (r < 0) {
 		(void)run(db, "ROLLBACK", "roll back", NULL);
 		return r;
 	}
-	db->rows += (int64_t)n - gone;
+	db->rows = now.events;
+	db->timing_rows = now.timings;
 	return 0;
 }
 

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "backend/base/jsonx.h"
-#include "backend/events/events_impl.h"
+#include "backend/events/timings_impl.h"
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
@@ -52,8 +52,10 @@ static struct entry *entry_new(
 
 void entry_unref(struct entry *en)
 {
-	if (en && --en->refs == 0)
-		free(en);
+	if (!en || --en->refs)
+		return;
+	timing_row_free(en->timing);
+	free(en);
 }
 
 /* ---- adding ---------------------------------------------------------------------------------- */
@@ -83,6 +85,8 @@ static void add_entry(struct events *l, struct entry *en)
 	if (l->seq + 1 - l->first == EVENTS_RING)
 		ring_drop_oldest(l);
 	en->ev.seq = ++l->seq;
+	if (en->timing)
+		l->last_timing = l->seq;
 	l->ring[l->seq % EVENTS_RING] = en;
 	pthread_cond_signal(&l->wake);
 	pthread_mutex_unlock(&l->lock);
@@ -118,6 +122,16 @@ void events_add(struct events *l, const char *vm, const char *vm_name, const cha
 {
 	tell_news(l);
 	add_entry(l, entry_new(vm, vm_name, name, fields_json));
+}
+
+void events_add_with(struct events *l, const struct event *ev, struct timing_row *timing)
+{
+	struct entry *en;
+
+	tell_news(l);
+	en = entry_new(ev->vm, ev->vm_name, ev->name, ev->fields);
+	en->timing = timing;
+	add_entry(l, en);
 }
 
 uint64_t events_seq(const struct events *l)
@@ -180,8 +194,8 @@ static void tell_hole(struct events *l, uint64_t stored, uint64_t last)
 	events_add(l, "", "", "events.hole", fields);
 }
 
-int events_open_keep(struct events **ret, const char *db_path, int64_t keep, events_sink *sink,
-	void *user, struct err *e)
+int events_open_keep(struct events **ret, const char *db_path, struct edb_keep keep,
+	events_sink *sink, void *user, struct err *e)
 {
 	struct events *l = xcalloc(1, sizeof(*l));
 	uint64_t stored = 0, last = 0;
@@ -197,6 +211,7 @@ int events_open_keep(struct events **ret, const char *db_path, int64_t keep, eve
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&l->wake, &monotonic);
+	pthread_cond_init(&l->stored, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	r = open_db(l, &stored, &last, e);
 	if (!r)
@@ -219,7 +234,9 @@ int events_open_keep(struct events **ret, const char *db_path, int64_t keep, eve
 int events_open(
 	struct events **ret, const char *db_path, events_sink *sink, void *user, struct err *e)
 {
-	return events_open_keep(ret, db_path, EVENTS_KEEP, sink, user, e);
+	struct edb_keep keep = {EVENTS_KEEP, TIMINGS_KEEP};
+
+	return events_open_keep(ret, db_path, keep, sink, user, e);
 }
 
 /* The writer has ended, so the database is ours. The next log goes on without a hole. */
@@ -260,6 +277,7 @@ void events_close(struct events *l)
 	pthread_mutex_destroy(&l->lock);
 	pthread_mutex_destroy(&l->reader_lock);
 	pthread_cond_destroy(&l->wake);
+	pthread_cond_destroy(&l->stored);
 	free(l->aside);
 	free(l->path);
 	free(l);

@@ -130,35 +130,42 @@ static int step_rows(sqlite3_stmt *s, struct query *q)
 	return r == SQLITE_ROW ? SQLITE_DONE : r;
 }
 
-static int search_reader(struct events *l, struct query *q, struct err *e)
+static int search_reader(sqlite3 *c, void *arg, struct err *e)
 {
+	struct query *q = arg;
 	const char *sql = statements[q->order][q->vm != NULL];
 	sqlite3_stmt *s;
-	int r = open_reader(l, e);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (sqlite3_prepare_v2(l->reader, sql, -1, &s, NULL) != SQLITE_OK)
-		return edb_error(l->reader, "read it", e);
+	if (sqlite3_prepare_v2(c, sql, -1, &s, NULL) != SQLITE_OK)
+		return edb_error(c, "read it", e);
 	sqlite3_bind_int64(s, 1, (int64_t)q->since);
 	sqlite3_bind_int64(s, 2, (int64_t)q->before);
 	sqlite3_bind_int(s, 3, q->limit - (int)json_object_array_length(q->found));
 	if (q->vm)
 		sqlite3_bind_text(s, 4, q->vm, -1, SQLITE_STATIC);
-	r = step_rows(s, q) == SQLITE_DONE ? 0 : edb_error(l->reader, "read it", e);
+	r = step_rows(s, q) == SQLITE_DONE ? 0 : edb_error(c, "read it", e);
 	sqlite3_finalize(s);
 	return r;
 }
 
 static int search_db(struct events *l, struct query *q, struct err *e)
 {
-	int r;
-
 	q->before = l->first;
 	if (full(q) || q->since + 1 >= q->before)
 		return 0;
+	return events_read(l, search_reader, q, e);
+}
+
+int events_read(
+	struct events *l, int (*fn)(sqlite3 *c, void *arg, struct err *e), void *arg, struct err *e)
+{
+	int r;
+
 	pthread_mutex_lock(&l->reader_lock);
-	r = search_reader(l, q, e);
+	r = open_reader(l, e);
+	if (!r)
+		r = fn(l->reader, arg, e);
 	pthread_mutex_unlock(&l->reader_lock);
 	if (r == -EBADMSG) {
 		pthread_mutex_lock(&l->lock);

@@ -127,6 +127,7 @@ static void work_done(struct events *l, struct work *w, int r)
 		l->reserved = w->reserve;
 	l->in_flight = l->written;
 	l->failing = r < 0 && r != -EAGAIN;
+	pthread_cond_broadcast(&l->stored);
 }
 
 void *events_writer(void *arg)

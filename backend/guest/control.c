@@ -1,4 +1,4 @@
-/* The control connection: READY -> HELLO -> HELLO_ACK, then pings, vitals, power off. */
+/* The control connection: its states, pings, vitals, power off; hello.c has the way to SERVING. */
 #include "backend/guest/guest_impl.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #define VITALS_LEAST_MS 100 /* vitals that come faster are not handed on */
 
-static void set_limit(struct guest *g, double s)
+void control_limit(struct guest *g, double s)
 {
 	ev_timer *t = &g->control.limit;
 
@@ -20,11 +20,6 @@ static void set_limit(struct guest *g, double s)
 	ev_now_update(g->loop);
 	ev_timer_set(t, s, 0.);
 	ev_timer_start(g->loop, t);
-}
-
-static int ms_since(uint64_t ns)
-{
-	return (int)((mono_ns() - ns) / 1000000);
 }
 
 static void end_ping(struct guest *g, int r, uint64_t rtt, uint64_t uptime, uint32_t execs)
@@ -44,142 +39,14 @@ static void lost(struct guest *g, const char *why)
 	struct control *c = &g->control;
 
 	c->state = CONTROL_NONE;
-	set_limit(g, 0);
+	control_limit(g, 0);
 	end_ping(g, -ENOTCONN, 0, 0, 0);
+	quiesce_lost(g);
 	if (g->dead)
 		return;
 	guest_log_why(g, "agent.lost", "control", why);
 	if (!g->dead && g->cb.on_lost)
 		g->cb.on_lost(g, why);
-}
-
-/* ---- HELLO ---- */
-
-static int set_strv(struct wire_str *out, uint16_t *ret_n, uint16_t max, const char *const *v)
-{
-	uint16_t n = 0;
-
-	for (; v && v[n]; n++) {
-		size_t len = strlen(v[n]);
-
-		if (n >= max || len > UINT16_MAX)
-			return -EMSGSIZE;
-		out[n] = (struct wire_str){.s = v[n], .len = (uint16_t)len};
-	}
-	*ret_n = n;
-	return 0;
-}
-
-int control_make_hello(const struct guest *g, uint8_t *out, size_t cap, struct err *e)
-{
-	struct wire_hello *m = xcalloc(1, sizeof(*m));
-	const char *name = g->id.hostname ? g->id.hostname : "";
-	int r;
-
-	m->version = WIRE_VERSION;
-	memcpy(m->instance, g->id.instance, WIRE_ID);
-	memcpy(m->generation, g->id.generation, WIRE_ID);
-	m->vitals_ms = g->id.vitals_ms;
-	m->tty = g->id.tty;
-	m->rows = g->id.rows;
-	m->cols = g->id.cols;
-	m->hostname = (struct wire_str){.s = name, .len = (uint16_t)strnlen(name, UINT16_MAX)};
-	r = set_strv(m->argv, &m->argc, WIRE_ARGS_MAX, g->id.argv);
-	if (!r)
-		r = set_strv(m->env, &m->envc, WIRE_ENVS_MAX, g->id.env);
-	random_bytes(m->entropy, WIRE_ENTROPY);
-	m->wall_ns = wall_ns(); /* last: as fresh as can be */
-	if (!r)
-		r = wire_put_hello(out, cap, m);
-	explicit_bzero(m, sizeof(*m));
-	free(m);
-	if (r < 0)
-		return err_set(e, E2BIG,
-			"the main command and environment are too long for the agent: at most %d "
-			"arguments, %d variables and %d bytes in all",
-			WIRE_ARGS_MAX, WIRE_ENVS_MAX, WIRE_PAYLOAD_MAX);
-	return r;
-}
-
-static int send_hello(struct guest *g, struct err *e)
-{
-	struct control *c = &g->control;
-	autofree uint8_t *b = xcalloc(1, WIRE_HEADER + WIRE_PAYLOAD_MAX);
-	char fields[128], id[2 * WIRE_ID + 1];
-	int n = control_make_hello(g, b, WIRE_HEADER + WIRE_PAYLOAD_MAX, e);
-
-	if (n < 0)
-		return n;
-	c->hello_ns = mono_ns();
-	(void)framed_send(&c->conn, b, (size_t)n); /* -EPIPE: on_end follows */
-	explicit_bzero(b, (size_t)n);
-	c->state = CONTROL_WAIT_ACK;
-	set_limit(g, GUEST_STEP_S);
-	hex_encode(id, g->id.generation, WIRE_ID);
-	snprintf(fields, sizeof(fields), "{\"generation\":\"%s\",\"dial\":%u}", id, c->dials);
-	guest_log_limited(g, "epoch.publish", fields);
-	return 0;
-}
-
-static void log_ready(struct guest *g, const struct wire_ready *m)
-{
-	autojson struct json_object *o = json_object_new_object();
-	char id[2 * WIRE_ID + 1], agent[64], safe[128];
-
-	snprintf(agent, sizeof(agent), "%.*s", (int)min_of(m->agent.len, 60), m->agent.s);
-	jsonx_add_int(o, "dial", g->control.dials);
-	hex_encode(id, m->boot, WIRE_ID);
-	jsonx_add_str(o, "boot", id);
-	hex_encode(id, m->generation, WIRE_ID);
-	jsonx_add_str(o, "known_generation", id);
-	jsonx_add_str(o, "agent", str_safe(safe, sizeof(safe), agent));
-	jsonx_add_int(o, "uptime_ms", (int64_t)min_of(m->uptime_ns / 1000000, INT64_MAX));
-	guest_log_limited(g, "agent.ready", jsonx_line(o));
-}
-
-static int on_ready_frame(struct guest *g, const struct wire_frame *f, struct err *e)
-{
-	struct wire_ready m;
-	int r;
-
-	memset(&m, 0, sizeof(m));
-	r = wire_get_ready(f, &m);
-	if (r == -EPROTONOSUPPORT)
-		return err_set(e, EPROTONOSUPPORT,
-			"the agent speaks protocol version %" PRIu32 ", this program %d: build the "
-			"image anew",
-			m.version, WIRE_VERSION);
-	if (r < 0)
-		return err_set(e, EPROTO, "malformed READY");
-	log_ready(g, &m);
-	return send_hello(g, e);
-}
-
-static int on_ack_frame(struct guest *g, const struct wire_frame *f, struct err *e)
-{
-	struct control *c = &g->control;
-	char fields[400], id[2 * WIRE_ID + 1];
-	struct wire_hello_ack m;
-	static const char *const verdicts[] = {"booted", "resumed", "restored"};
-
-	_Static_assert(countof(verdicts) == WIRE_RESTORED + 1, "one name a verdict");
-	if (wire_get_hello_ack(f, &m) < 0)
-		return err_set(e, EPROTO, "malformed HELLO_ACK");
-	if (memcmp(m.generation, g->id.generation, WIRE_ID))
-		return err_set(e, EPROTO, "HELLO_ACK of another generation");
-	c->state = CONTROL_SERVING;
-	set_limit(g, 0);
-	hex_encode(id, m.generation, WIRE_ID);
-	snprintf(fields, sizeof(fields),
-		"{\"generation\":\"%s\",\"verdict\":\"%s\",\"ms\":%d,\"rng_us\":%" PRIu32
-		",\"clock_us\":%" PRIu32 ",\"identity_us\":%" PRIu32 ",\"sockets_us\":%" PRIu32
-		",\"total_us\":%" PRIu32 ",\"clock_step_ms\":%" PRId64 ",\"dial\":%u}",
-		id, verdicts[m.verdict], ms_since(c->hello_ns), m.rng_us, m.clock_us, m.identity_us,
-		m.sockets_us, m.total_us, m.clock_step_ns / 1000000, c->dials);
-	guest_log_limited(g, "epoch.ack", fields);
-	if (!g->dead && g->cb.on_ready)
-		g->cb.on_ready(g, &m);
-	return 0;
 }
 
 /* ---- serving ---- */
@@ -235,15 +102,21 @@ static int on_frame(struct framed *conn, const struct wire_frame *f, struct err 
 	enum control_state s = g->control.state;
 
 	if (s == CONTROL_WAIT_READY && f->type == WIRE_READY)
-		return on_ready_frame(g, f, e);
+		return hello_on_ready(g, f, e);
 	if (s == CONTROL_WAIT_ACK && f->type == WIRE_HELLO_ACK)
-		return on_ack_frame(g, f, e);
+		return hello_on_ack(g, f, e);
+	if (s == CONTROL_SERVING && f->type == WIRE_SERVING)
+		return hello_on_serving(g, f, e);
 	if (s == CONTROL_SERVING && f->type == WIRE_PONG)
 		return on_pong_frame(g, f, e);
 	if (s == CONTROL_SERVING && f->type == WIRE_VITALS)
 		return on_vitals_frame(g, f, e);
 	if (s == CONTROL_SERVING && f->type == WIRE_BYE)
 		return on_bye_frame(g, f, e);
+	if (s == CONTROL_SERVING && f->type == WIRE_QUIESCED)
+		return quiesce_on_quiesced(g, f, e);
+	if (s == CONTROL_SERVING && f->type == WIRE_THAWED)
+		return quiesce_on_thawed(g, f, e);
 	return err_set(e, EPROTO, "frame %s is out of place on the control connection",
 		wire_type_name(f->type));
 }
@@ -278,13 +151,18 @@ static const struct framed_ops control_ops = {
 
 static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
 {
+	static const char *const waited_for[] = {
+		[CONTROL_WAIT_READY] = "READY",
+		[CONTROL_WAIT_ACK] = "HELLO_ACK",
+		[CONTROL_SERVING] = "SERVING",
+	};
 	struct guest *g = w->data;
 	char why[100];
 
 	(void)loop;
 	(void)revents;
-	snprintf(why, sizeof(why), "the agent sent no %s within %g s",
-		g->control.state == CONTROL_WAIT_READY ? "READY" : "HELLO_ACK", GUEST_STEP_S);
+	snprintf(why, sizeof(why), "the agent sent no %s within %g s", waited_for[g->control.state],
+		GUEST_STEP_S);
 	guest_enter(g);
 	framed_close(&g->control.conn);
 	lost(g, why);
@@ -309,9 +187,11 @@ static void on_accept(struct listener *l, int fd)
 		c->bye = false;
 		c->state = CONTROL_WAIT_READY;
 		framed_open(&c->conn, g->loop, fd, &control_ops, false);
-		set_limit(g, GUEST_STEP_S);
+		control_limit(g, GUEST_STEP_S);
 		snprintf(fields, sizeof(fields), "{\"dial\":%u}", c->dials);
 		guest_log_limited(g, "agent.dial", fields);
+		if (!g->dead && g->cb.on_dial)
+			g->cb.on_dial(g);
 	}
 	guest_leave(g);
 }
@@ -335,6 +215,7 @@ int control_open(struct guest *g, const char *vsock_path, struct err *e)
 	ev_init(&c->limit, on_limit);
 	ev_init(&c->ping.timer, on_ping_timeout);
 	c->limit.data = c->ping.timer.data = g;
+	quiesce_init(g);
 	return listener_open(&c->listener, g->loop, path, on_accept, e);
 }
 
@@ -354,7 +235,7 @@ static int not_connected(struct err *e)
 	return err_set(e, ENOTCONN, "no agent is connected: the guest is starting, paused or hung");
 }
 
-static int send_control(struct guest *g, const uint8_t *b, int n, struct err *e)
+int control_send(struct guest *g, const uint8_t *b, int n, struct err *e)
 {
 	if (g->control.state != CONTROL_SERVING)
 		return not_connected(e);
@@ -376,7 +257,7 @@ int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, st
 
 	if (p->pending)
 		return err_set(e, EBUSY, "a ping is under way");
-	r = send_control(g, b, wire_put_u64(b, sizeof(b), WIRE_PING, g->control.last_nonce + 1), e);
+	r = control_send(g, b, wire_put_u64(b, sizeof(b), WIRE_PING, g->control.last_nonce + 1), e);
 	if (r < 0)
 		return r;
 	p->nonce = ++g->control.last_nonce;
@@ -394,7 +275,7 @@ int guest_poweroff(struct guest *g, bool reboot, uint32_t grace_ms, struct err *
 {
 	uint8_t b[WIRE_HEADER + 8];
 
-	return send_control(g, b, wire_put_poweroff(b, sizeof(b), reboot, grace_ms), e);
+	return control_send(g, b, wire_put_poweroff(b, sizeof(b), reboot, grace_ms), e);
 }
 
 int guest_set_vitals(struct guest *g, uint32_t interval_ms, struct err *e)
@@ -402,5 +283,5 @@ int guest_set_vitals(struct guest *g, uint32_t interval_ms, struct err *e)
 	uint8_t b[WIRE_HEADER + 4];
 
 	g->id.vitals_ms = interval_ms; /* for the next HELLO */
-	return send_control(g, b, wire_put_u32(b, sizeof(b), WIRE_VITALS_EVERY, interval_ms), e);
+	return control_send(g, b, wire_put_u32(b, sizeof(b), WIRE_VITALS_EVERY, interval_ms), e);
 }

@@ -55,8 +55,9 @@ struct guest_callbacks {
 int guest_open(struct guest **ret, struct ev_loop *loop, const char *vsock_path,
 	const struct guest_identity *id, struct outlog *out, const struct guest_callbacks *cb,
 	void *user, struct err *e);
-/* Closes connections and listeners, unlinks the sockets; a ping under way is answered -ENOTCONN, no
- * other callback comes. May be called in a callback of this guest. NULL is fine. */
+/* Closes connections and listeners, unlinks the sockets; a ping, quiesce or thaw under way is
+ * answered -ENOTCONN, no other callback comes. May be called in a callback of this guest. NULL is
+ * fine. */
 void guest_close(struct guest *g);
 void *guest_user(const struct guest *g);
 
@@ -68,14 +69,12 @@ typedef void guest_pong(
  * -ENOTCONN when the connection broke meanwhile. */
 int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, struct err *e);
 
-typedef void guest_quiesced(
-	void *user, int r, const struct wire_quiesced *q, const struct err *e);
+typedef void guest_quiesced(void *user, int r, const struct wire_quiesced *q, const struct err *e);
 /* Before a snapshot: QUIESCE, answered within limit s (the agent is told the same limit; a little
  * more is waited for its answer). r: 0 with q (which may say that it was not drained), -ETIMEDOUT,
  * -ENOTCONN; q and e are valid during the call. One at a time: -EBUSY. The caller thaws in every
  * case. */
-int guest_quiesce(
-	struct guest *g, double limit, guest_quiesced *done, void *user, struct err *e);
+int guest_quiesce(struct guest *g, double limit, guest_quiesced *done, void *user, struct err *e);
 typedef void guest_thawed(void *user, int r, bool in_time, int64_t clock_step_ns);
 /* THAW with the host's time; done is called within limit s. */
 int guest_thaw(struct guest *g, double limit, guest_thawed *done, void *user, struct err *e);

@@ -1,4 +1,4 @@
-/* Private to guest.c, control.c, output.c and input.c: one guest and its parts.
+/* Private to guest.c, control.c, hello.c, quiesce.c, output.c and input.c: one guest and its parts.
  *
  * guest.c owns the whole; each part has its own file, struct and prefix, and talks to the others by
  * the functions below only. A guest that is closed in a callback is freed when the wakeup under way
@@ -10,7 +10,8 @@
 #include "backend/guest/guest.h"
 #include "backend/guest/listener.h"
 
-#define GUEST_STEP_S        5.0 /* READY, HELLO_ACK, OUT_OPEN: each within this */
+#define GUEST_STEP_S        5.0 /* READY, HELLO_ACK, SERVING, OUT_OPEN: each within this */
+#define GUEST_ANSWER_S      1.0 /* for the way of QUIESCED, above the limit that the agent has */
 #define GUEST_STORE_RETRY_S 1.0 /* after the disk refused output */
 #define GUEST_INPUT_MAX     65536
 
@@ -29,6 +30,25 @@ struct ping {
 	void *user;
 };
 
+/* A question on the control connection whose answers come in the order of the questions. */
+struct ask {
+	bool pending;
+	unsigned stale; /* answers still to come that nobody waits for any more */
+	uint64_t sent_ns;
+	ev_timer timer;
+	void *user;
+};
+
+struct quiesce {
+	struct ask ask;
+	guest_quiesced *done;
+};
+
+struct thaw {
+	struct ask ask;
+	guest_thawed *done;
+};
+
 struct control {
 	struct listener listener;
 	struct framed conn;
@@ -38,7 +58,10 @@ struct control {
 	uint64_t hello_ns; /* monotonic, when HELLO was sent */
 	uint64_t vitals_ns;
 	bool bye;
+	bool rebound; /* SERVING came */
 	struct ping ping;
+	struct quiesce quiesce;
+	struct thaw thaw;
 	uint64_t last_nonce;
 };
 
@@ -99,8 +122,21 @@ void guest_log_why(struct guest *g, const char *name, const char *conn, const ch
 
 int control_open(struct guest *g, const char *vsock_path, struct err *e);
 void control_close(struct guest *g);
+/* The limit of the step under way; 0: none. */
+void control_limit(struct guest *g, double s);
+/* Sends n bytes, whole frames: -ENOTCONN while no agent serves, -EAGAIN when it reads nothing. */
+int control_send(struct guest *g, const uint8_t *b, int n, struct err *e);
+int hello_on_ready(struct guest *g, const struct wire_frame *f, struct err *e);
+int hello_on_ack(struct guest *g, const struct wire_frame *f, struct err *e);
+int hello_on_serving(struct guest *g, const struct wire_frame *f, struct err *e);
 /* Writes HELLO with fresh time and entropy to out; -errno with e when the identity doesn't fit. */
 int control_make_hello(const struct guest *g, uint8_t *out, size_t cap, struct err *e);
+
+void quiesce_init(struct guest *g);
+int quiesce_on_quiesced(struct guest *g, const struct wire_frame *f, struct err *e);
+int quiesce_on_thawed(struct guest *g, const struct wire_frame *f, struct err *e);
+/* The connection is gone: tells who waits. */
+void quiesce_lost(struct guest *g);
 
 int output_open(struct guest *g, const char *vsock_path, struct outlog *log, struct err *e);
 void output_close(struct guest *g);

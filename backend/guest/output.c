@@ -104,6 +104,8 @@ static int on_open_frame(struct guest *g, const struct wire_frame *f, struct err
 		o->main_ended = false;
 	input_reset(g, r == 1);
 	log_open(g, &m, resume, r == 1);
+	if (!g->dead && g->cb.on_output_open)
+		g->cb.on_output_open(g);
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 #ifndef VMDECK_IMAGE_BUILD_H
 #define VMDECK_IMAGE_BUILD_H
 
-#include "backend/image/hash.h"
+#include "backend/base/hash.h"
 #include "backend/image/job.h"
 
 /* Builds images/NAME as image_build says; the job is the caller's. */

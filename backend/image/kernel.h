@@ -3,7 +3,7 @@
 #ifndef VMDECK_IMAGE_KERNEL_H
 #define VMDECK_IMAGE_KERNEL_H
 
-#include "backend/image/hash.h"
+#include "backend/base/hash.h"
 #include "backend/image/job.h"
 #include "backend/image/modules.h"
 

@@ -4,7 +4,7 @@
 #define VMDECK_IMAGE_MINI_H
 
 #include "backend/base/buf.h"
-#include "backend/image/hash.h"
+#include "backend/base/hash.h"
 #include "backend/image/kernel.h"
 
 #define MINI_PROGRAM_MAX (64u * 1024 * 1024)

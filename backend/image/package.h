@@ -2,7 +2,7 @@
 #ifndef VMDECK_IMAGE_PACKAGE_H
 #define VMDECK_IMAGE_PACKAGE_H
 
-#include "backend/image/hash.h"
+#include "backend/base/hash.h"
 #include "backend/image/job.h"
 #include "backend/image/tar.h"
 

@@ -63,6 +63,27 @@ static void not_adopted(struct vm *vm, const struct err *e)
 		vm_end(vm, VM_FAILED, why);
 }
 
+static void on_woken(struct vmm *v, int r, const struct err *e)
+{
+	struct vm *vm = v->user;
+
+	if (r < 0)
+		log_error("vm %s: could not be resumed: %s", vm->id, e->msg);
+	else if (vm->state == VM_PAUSED)
+		vm_set_state(vm, VM_RUNNING, NULL);
+}
+
+/* The last daemon went while it took a snapshot: the VM goes on. */
+static void wake(struct vm *vm)
+{
+	struct err e = {0};
+
+	if (vm->state == VM_RUNNING)
+		vm_set_state(vm, VM_PAUSED, "by a snapshot that was cut off");
+	if (vm->vmm->ops->resume(vm->vmm, on_woken, &e) < 0)
+		log_error("vm %s: %s", vm->id, e.msg);
+}
+
 static void on_adopted(struct vmm *v, int r, const struct err *e)
 {
 	struct vm *vm = v->user;
@@ -72,6 +93,10 @@ static void on_adopted(struct vmm *v, int r, const struct err *e)
 		return;
 	}
 	vm_log(vm, "vm.adopt", "{\"state\":\"%s\"}", vm_state_names[vm->state]);
+	if (v->state == VMM_PAUSED && vm->wake_adopted) {
+		wake(vm);
+		return;
+	}
 	if (v->state == VMM_PAUSED && vm->state == VM_RUNNING)
 		vm_set_state(vm, VM_PAUSED, NULL);
 	else if (v->state == VMM_RUNNING && vm->state == VM_PAUSED)
@@ -131,7 +156,9 @@ static void adopt_one(struct vm_host *h, const char *id)
 		roll_back(vm, e.msg);
 		return;
 	}
-	if (vm_alive(vm) && vmm_alive(vm, &proc))
+	if (vm->state == VM_STARTING && vm->origin == VM_RESTORED)
+		roll_back(vm, "its restore was cut off");
+	else if (vm_alive(vm) && vmm_alive(vm, &proc))
 		take_over(vm);
 	else
 		note_end(vm);

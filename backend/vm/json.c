@@ -1,14 +1,15 @@
 /* A VM as clients see it (VM of proto.def). */
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
-#include "backend/vm/vm.h"
+#include "backend/vm/disks.h"
+#include "backend/vm/snapshot.h"
 
 static void add_u64(struct json_object *o, const char *key, uint64_t v)
 {
 	json_object_object_add(o, key, json_object_new_uint64(v));
 }
 
-static struct json_object *step_json(const struct flow *f)
+struct json_object *vm_step_json(const struct flow *f, int place)
 {
 	struct json_object *o;
 
@@ -19,6 +20,8 @@ static struct json_object *step_json(const struct flow *f)
 	jsonx_add_str(o, "name", flow_step_name(f));
 	jsonx_add_int(o, "n", f->at + 1);
 	jsonx_add_int(o, "of", f->count);
+	if (place)
+		jsonx_add_int(o, "place", place);
 	add_u64(o, "since_ns", wall_ns() - (mono_ns() - f->step_ns));
 	json_object_object_add(o, "limit_s", json_object_new_double(flow_step_limit(f)));
 	return o;
@@ -122,7 +125,14 @@ struct json_object *vm_to_json(struct vm *vm)
 	add_u64(o, "state_since_ns", vm->state_since_ns);
 	json_object_object_add(
 		o, "boot_ms", json_object_new_double((double)vm->boot_took_ns / 1e6));
-	json_object_object_add(o, "step", step_json(&vm->flow));
+	json_object_object_add(o, "step", vm_step_json(&vm->flow, queue_place(&vm->ticket)));
+	json_object_object_add(
+		o, "timing", vm->state == VM_STARTING ? trail_json(&vm->trail) : NULL);
+	jsonx_add_str(o, "origin", vm->origin == VM_RESTORED ? "restore" : "boot");
+	jsonx_add_str(o, "snapshot", vm->restored.snapshot);
+	jsonx_add_str(o, "health", vm->seen.healthy ? "healthy" : "unknown");
+	json_object_object_add(o, "disks", vm_disks_json(vm));
+	json_object_object_add(o, "snapshotting", vm->snap ? snap_to_json(vm->snap) : NULL);
 	json_object_object_add(o, "agent", agent_json(vm));
 	json_object_object_add(o, "output", output_json(vm));
 	json_object_object_add(o, "vitals", vitals_json(vm));

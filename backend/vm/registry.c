@@ -4,7 +4,11 @@
 
 #include "backend/base/file.h"
 #include "backend/base/str.h"
-#include "backend/vm/vm.h"
+#include "backend/vm/disks.h"
+#include "backend/vm/pool.h"
+#include "backend/vm/snapshot.h"
+
+#define SNAPSHOTS_AT_ONCE 4 /* they share the disk */
 
 int vm_host_open(struct vm_host *h, struct ev_loop *loop, const struct paths *p,
 	const struct vm_host_callbacks *cb, void *user, struct err *e)
@@ -23,12 +27,21 @@ int vm_host_open(struct vm_host *h, struct ev_loop *loop, const struct paths *p,
 		r = saver_open(&h->saver, trash, e);
 	if (r < 0)
 		return r;
+	queue_init(&h->restores, max_of((int)sysconf(_SC_NPROCESSORS_ONLN), 1));
+	queue_init(&h->snapshots, SNAPSHOTS_AT_ONCE);
 	vm_adopt_all(h);
+	snap_sweep(h);
+	h->pool = pool_open(h);
 	return 0;
 }
 
 void vm_host_close(struct vm_host *h)
 {
+	struct pool *pool = h->pool;
+
+	h->pool = NULL; /* what ends now is not filled up again */
+	pool_close(pool);
+	snaps_close(h);
 	while (h->vms.next && h->vms.next != &h->vms)
 		vm_free(h->vms.next);
 	saver_close(h->saver);
@@ -77,19 +90,13 @@ static void drop_watchers(struct vm *vm)
 	}
 }
 
-static void free_strv(char **v)
-{
-	for (size_t i = 0; v && v[i]; i++)
-		free(v[i]);
-	free(v);
-}
-
 void vm_spec_fini(struct vm_spec *s)
 {
 	free(s->kernel);
 	free(s->initrd);
-	free_strv(s->argv);
-	free_strv(s->env);
+	strv_free(s->argv);
+	strv_free(s->env);
+	strv_free(s->disks);
 	*s = (struct vm_spec){0};
 }
 
@@ -112,6 +119,9 @@ void vm_free(struct vm *vm)
 {
 	if (!vm)
 		return;
+	snap_forget_vm(vm);
+	queue_leave(&vm->ticket);
+	task_cancel(&vm->task);
 	drop_watchers(vm);
 	vm_close_session(vm);
 	if (vm->vmm)
@@ -120,8 +130,13 @@ void vm_free(struct vm *vm)
 	answer_all(vm);
 	vm->prev->next = vm->next;
 	vm->next->prev = vm->prev;
-	vm->host->count--;
+	if (!vm->pooled)
+		vm->host->count--;
 	vm_spec_fini(&vm->spec);
+	vm_disks_fini(vm);
+	snapshot_fini(&vm->restored.from);
+	free(vm->restored.state);
+	free(vm->restored.memory);
 	free(vm->dir);
 	free(vm->run_dir);
 	free(vm->vsock_path);

@@ -5,7 +5,9 @@
 #include "backend/base/file.h"
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
-#include "backend/vm/vm.h"
+#include "backend/vm/disks.h"
+#include "backend/vm/pool.h"
+#include "backend/vm/snapshot.h"
 
 #define VITALS_EVERY_MS 10000
 
@@ -19,6 +21,31 @@ static void on_ready(struct guest *g, const struct wire_hello_ack *ack)
 	vm->have_ack = true;
 	vm->agent_since_ns = wall_ns();
 	flow_event(&vm->flow, VM_FE_READY, NULL);
+}
+
+static void on_dial(struct guest *g)
+{
+	struct vm *vm = guest_user(g);
+
+	vm->seen.dial = true;
+	flow_event(&vm->flow, VM_FE_DIAL, NULL);
+}
+
+static void on_serving(struct guest *g, const struct wire_serving *s)
+{
+	struct vm *vm = guest_user(g);
+
+	(void)s;
+	vm->seen.serving = true;
+	flow_event(&vm->flow, VM_FE_SERVING, NULL);
+}
+
+static void on_output_open(struct guest *g)
+{
+	struct vm *vm = guest_user(g);
+
+	vm->seen.output = true;
+	flow_event(&vm->flow, VM_FE_OUTPUT, NULL);
 }
 
 static void on_lost(struct guest *g, const char *why)
@@ -99,12 +126,13 @@ static void on_bye(struct guest *g, uint8_t reason, int32_t main_status)
 
 static void on_guest_log(struct guest *g, const char *name, const char *fields_json)
 {
-	struct vm *vm = guest_user(g);
-
-	vm->host->cb.on_event(vm->host->user, vm->id, vm->spec.name, name, fields_json);
+	vm_log_text(guest_user(g), name, fields_json);
 }
 
 static const struct guest_callbacks guest_cb = {
+	.on_dial = on_dial,
+	.on_serving = on_serving,
+	.on_output_open = on_output_open,
 	.on_ready = on_ready,
 	.on_lost = on_lost,
 	.on_vitals = on_vitals,
@@ -176,6 +204,11 @@ static void on_exit_event(struct vm *vm, const char *detail)
 
 	jsonx_add_str(f, "detail", detail);
 	vm_log_json(vm, "child.exit", f);
+	snap_vmm_gone(vm, detail ? detail : "gone");
+	if (vm->pooled && !vm->flow.running) {
+		pool_lost(vm, detail ? detail : "gone");
+		return;
+	}
 	if (vm->flow.running)
 		flow_event(&vm->flow, VM_FE_EXIT, (void *)(uintptr_t)(detail ? detail : "gone"));
 	else if (vm_alive(vm))
@@ -210,24 +243,35 @@ static void on_vmm_event(struct vmm *v, enum vmm_event ev, const char *detail)
 
 static void on_vmm_log(struct vmm *v, const char *name, const char *fields_json)
 {
-	struct vm *vm = v->user;
-
-	vm->host->cb.on_event(vm->host->user, vm->id, vm->spec.name, name, fields_json);
+	vm_log_text(v->user, name, fields_json);
 }
 
 static const struct vmm_callbacks vmm_cb = {.on_event = on_vmm_event, .on_log = on_vmm_log};
 
-void vm_setup_vmm(struct vm *vm)
+void vm_setup_config(struct vm *vm)
 {
+	bool restored = vm->origin == VM_RESTORED;
+
+	vm->incoming =
+		(struct vmm_incoming){.state = vm->restored.state, .memory = vm->restored.memory};
+	vm_disks_config(vm);
 	vm->config = (struct vmm_config){.id = vm->id,
 		.dir = vm->dir,
 		.run_dir = vm->run_dir,
 		.vsock_path = vm->vsock_path,
-		.kernel = vm->spec.kernel,
-		.initrd = vm->spec.initrd,
+		.kernel = restored ? NULL : vm->spec.kernel,
+		.initrd = restored ? NULL : vm->spec.initrd,
+		.disks = vm->vmm_disks,
+		.disk_count = vm->disk_count,
+		.incoming = restored ? &vm->incoming : NULL,
 		.vcpus = vm->spec.vcpus,
 		.mem_mib = vm->spec.mem_mib,
 		.cid = VM_GUEST_CID};
+}
+
+void vm_setup_vmm(struct vm *vm)
+{
+	vm_setup_config(vm);
 	vm->vmm = vm->spec.driver->create();
 	vmm_setup(vm->vmm, vm->host->loop, &vm->config, &vmm_cb, vm);
 }
@@ -259,5 +303,7 @@ void vm_end(struct vm *vm, enum vm_state to, const char *reason)
 	vm_set_state(vm, to, reason);
 	err_set(&e, ESRCH, "VM '%s' ended meanwhile: %.300s", vm->spec.name, reason);
 	vm_answer_op(vm, -e.code, &e);
+	if (vm->restored.temporary)
+		snap_drop_temporary(vm->host, vm->restored.snapshot, vm->restored.id);
 	vm_wake_waiters(vm, 0, NULL);
 }

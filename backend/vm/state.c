@@ -65,6 +65,12 @@ bool vm_alive(const struct vm *vm)
 	return vm->state != VM_STOPPED && vm->state != VM_FAILED;
 }
 
+void vm_log_text(struct vm *vm, const char *name, const char *fields)
+{
+	snprintf(vm->last_event, sizeof(vm->last_event), "%s", name);
+	vm->host->cb.on_event(vm->host->user, vm->id, vm->spec.name, name, fields);
+}
+
 void vm_log(struct vm *vm, const char *name, const char *fmt_json, ...)
 {
 	char fields[1024];
@@ -73,12 +79,12 @@ void vm_log(struct vm *vm, const char *name, const char *fmt_json, ...)
 	va_start(ap, fmt_json);
 	vsnprintf(fields, sizeof(fields), fmt_json, ap);
 	va_end(ap);
-	vm->host->cb.on_event(vm->host->user, vm->id, vm->spec.name, name, fields);
+	vm_log_text(vm, name, fields);
 }
 
 void vm_log_json(struct vm *vm, const char *name, struct json_object *fields)
 {
-	vm->host->cb.on_event(vm->host->user, vm->id, vm->spec.name, name, jsonx_line(fields));
+	vm_log_text(vm, name, jsonx_line(fields));
 	json_object_put(fields);
 }
 

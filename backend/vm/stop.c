@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "backend/base/jsonx.h"
-#include "backend/vm/vm.h"
+#include "backend/vm/snapshot.h"
 
 #define KILL_LIMIT  10. /* s for a killed VMM to be gone */
 #define OP_GRACE_MS 2000
@@ -194,6 +194,8 @@ int vm_stop(struct vm *vm, double timeout, vm_done *done, void *user, struct err
 			done(user, vm, 0, NULL);
 		return 0;
 	}
+	if (snap_holds(vm, e))
+		return -EBUSY;
 	r = vm_add_waiter(vm, done, user, e);
 	if (r == 0 && vm->state != VM_STOPPING)
 		start_stop(vm, timeout, 0);
@@ -253,6 +255,8 @@ static int start_op(struct vm *vm, enum vm_state from, enum vm_state to, vm_done
 
 	if (r < 0)
 		return r;
+	if (snap_holds(vm, e))
+		return -EBUSY;
 	if (vm_alive(vm) && vm->op_waiter.done)
 		return err_set(
 			e, EBUSY, "VM '%s' is being paused or resumed already", vm->spec.name);

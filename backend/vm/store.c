@@ -6,7 +6,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/log.h"
 #include "backend/base/str.h"
-#include "backend/vm/vm.h"
+#include "backend/vm/disks.h"
 
 #define VM_JSON_MAX (1024 * 1024)
 
@@ -27,6 +27,30 @@ static void add_hex(struct json_object *o, const char *key, const uint8_t id[WIR
 	jsonx_add_str(o, key, hex);
 }
 
+/* Of a VM that was booted: nothing. */
+static void add_restored(struct json_object *o, const struct vm_restored *r)
+{
+	struct json_object *from;
+
+	if (!r->snapshot[0])
+		return;
+	from = json_object_new_object();
+	jsonx_add_str(from, "name", r->snapshot);
+	add_hex(from, "id", r->id);
+	jsonx_add_bool(from, "temporary", r->temporary);
+	json_object_object_add(o, "snapshot", from);
+}
+
+static void add_machine(struct json_object *o, const struct vmm_machine *m)
+{
+	struct json_object *machine = json_object_new_object();
+
+	jsonx_add_str(machine, "version", m->version);
+	jsonx_add_str(machine, "digest", m->digest);
+	jsonx_add_int(machine, "tsc_khz", m->tsc_khz);
+	json_object_object_add(o, "machine", machine);
+}
+
 int vm_save(struct vm *vm, struct err *e)
 {
 	autojson struct json_object *o = json_object_new_object();
@@ -43,6 +67,10 @@ int vm_save(struct vm *vm, struct err *e)
 	jsonx_add_str(o, "state", vm_state_names[vm->state]);
 	jsonx_add_str(o, "reason", vm->reason);
 	jsonx_add_str(o, "image", s->image);
+	jsonx_add_str(o, "image_build", s->image_build);
+	add_restored(o, &vm->restored);
+	add_machine(o, &vm->machine);
+	json_object_object_add(o, "disks", vm_disks_store(vm));
 	jsonx_add_str(o, "vmm", s->driver->name);
 	jsonx_add_str(o, "vmm_version", s->vmm_version);
 	jsonx_add_str(o, "accel", s->accel);
@@ -122,6 +150,8 @@ static int load_spec(struct vm_spec *s, struct json_object *o, struct err *e)
 			s->driver = vmm_drivers[i];
 	if (!s->driver)
 		return err_set(e, EINVAL, "there is no VMM driver '%s'", driver);
+	if (jsonx_str(o, "image_build"))
+		snprintf(s->image_build, sizeof(s->image_build), "%s", jsonx_str(o, "image_build"));
 	if (jsonx_str(o, "vmm_version"))
 		snprintf(s->vmm_version, sizeof(s->vmm_version), "%s", jsonx_str(o, "vmm_version"));
 	if (jsonx_str(o, "accel"))
@@ -135,6 +165,30 @@ static int load_spec(struct vm_spec *s, struct json_object *o, struct err *e)
 	return r < 0 ? r : get_strv(o, "env", &s->env, e);
 }
 
+static void copy_str(char *out, size_t n, struct json_object *o, const char *key)
+{
+	const char *text = jsonx_str(o, key);
+
+	snprintf(out, n, "%s", text ? text : "");
+}
+
+static int load_origin(struct vm *vm, struct json_object *o, struct err *e)
+{
+	struct json_object *from = jsonx_get(o, "snapshot"), *m = jsonx_get(o, "machine");
+
+	if (from) {
+		vm->origin = VM_RESTORED;
+		copy_str(vm->restored.snapshot, sizeof(vm->restored.snapshot), from, "name");
+		vm->restored.temporary = jsonx_bool(from, "temporary", false);
+		if (get_hex(from, "id", vm->restored.id) < 0)
+			return err_set(e, EINVAL, "the snapshot's id is not valid");
+	}
+	copy_str(vm->machine.version, sizeof(vm->machine.version), m, "version");
+	copy_str(vm->machine.digest, sizeof(vm->machine.digest), m, "digest");
+	vm->machine.tsc_khz = (uint32_t)jsonx_int(m, "tsc_khz", 0);
+	return vm_disks_load(vm, jsonx_get(o, "disks"), e);
+}
+
 int vm_load(struct vm *vm, struct err *e)
 {
 	autofree char *path = xasprintf("%s/vm.json", vm->dir), *text = NULL;
@@ -146,6 +200,8 @@ int vm_load(struct vm *vm, struct err *e)
 		r = jsonx_parse(text, len, &o, e);
 	if (!r)
 		r = load_spec(&vm->spec, o, e);
+	if (!r)
+		r = load_origin(vm, o, e);
 	if (r < 0)
 		return err_wrap(e, r, "'%s'", path);
 	r = find_state(jsonx_str(o, "state"));

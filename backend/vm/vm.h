@@ -12,7 +12,10 @@
 #include "backend/base/path.h"
 #include "backend/guest/guest.h"
 #include "backend/image/image.h"
+#include "backend/snapshot/snapshot.h"
+#include "backend/vm/queue.h"
 #include "backend/vm/saver.h"
+#include "backend/vm/trail.h"
 #include "backend/vmm/vmm.h"
 
 #define VMS_MAX      1024 /* of this host, running or not */
@@ -24,8 +27,12 @@
 enum vm_state { VM_STARTING, VM_RUNNING, VM_PAUSED, VM_STOPPING, VM_STOPPED, VM_FAILED, VM__COUNT };
 extern const char *const vm_state_names[VM__COUNT];
 
+enum vm_origin { VM_BOOTED, VM_RESTORED };
+
 struct vm_host;
 struct vm;
+struct snap;
+struct pool;
 
 /* Somebody who follows a VM (attach, logs -f, a running exec). Unlinks itself with vm_unwatch. */
 struct vm_watch {
@@ -47,20 +54,45 @@ struct vm_waiter {
 /* What a VM is made of; kept in vm.json. Strings and vectors are owned. */
 struct vm_spec {
 	char name[64];
-	char image[64];
+	char image[64], image_build[65];
 	const struct vmm_ops *driver;
 	char accel[16], vmm_version[64];
 	char *kernel, *initrd;
-	char **argv; /* NULL-ended; NULL: the image's shell */
-	char **env;  /* NULL-ended "K=V" */
+	char **argv;  /* NULL-ended; NULL: the image's shell */
+	char **env;   /* NULL-ended "K=V" */
+	char **disks; /* NULL-ended, of a boot: a size ("2G") or the path of a raw image */
 	uint32_t vcpus, mem_mib;
 	bool tty;
 };
 void vm_spec_fini(struct vm_spec *s);
 
+/* A disk: files, the top one its own. */
+struct vm_disk {
+	char *layers[SNAPSHOT_LAYERS_MAX]; /* owned, top first */
+	int count;
+	char lowest[8]; /* "raw" or "qcow2"; the others are qcow2 */
+	uint64_t size;
+};
+
+/* What a restore has seen of its chain. */
+struct vm_seen {
+	bool dial, serving, output, healthy;
+};
+
+/* Of a VM that came from a snapshot. */
+struct vm_restored {
+	struct snapshot from; /* zeroed when adopted: only what is below is known then */
+	char snapshot[64];    /* its name, "" for a booted VM */
+	uint8_t id[SNAPSHOT_ID];
+	bool temporary; /* the snapshot goes with its last clone */
+	bool preloaded; /* it came out of the pool */
+	char *state, *memory;
+	bool first_exec_due; /* its end is still to be put into the timing */
+};
+
 struct vm {
 	struct vm_host *host;
-	struct vm *next, *prev; /* registry, oldest first */
+	struct vm *next, *prev; /* registry (or the pool), oldest first */
 	char id[VM_ID_CHARS + 1];
 	struct vm_spec spec;
 	enum vm_state state; /* vm_set_state alone writes it */
@@ -70,12 +102,27 @@ struct vm {
 	uint8_t instance[WIRE_ID], generation[WIRE_ID];
 
 	char *dir, *run_dir, *vsock_path, *serial_path;
+	enum vm_origin origin;
+	struct vm_restored restored;
+	struct vm_seen seen;
+	struct vm_disk disks[VMM_DISKS_MAX];
+	int disk_count;
+	struct vmm_disk vmm_disks[VMM_DISKS_MAX];
+	struct vmm_machine machine; /* what its VMM was when it was started; "" not noted */
+	struct vmm_incoming incoming;
 	struct vmm_config config;
 	struct vmm *vmm;
 	struct guest *guest;
 	struct guest_identity identity;
 	struct outlog *out;
 	struct flow flow;
+	struct trail trail;
+	struct ticket ticket;
+	struct task task;
+	struct snap *snap;   /* being taken of this VM */
+	bool pooled;         /* waits in the pool: no VM of the operator's yet */
+	bool wake_adopted;   /* an earlier daemon paused it for a snapshot: it goes on */
+	char last_event[48]; /* newest of its events, for the reason of a failure */
 	struct vm_waiter boot_waiter, waiters[VM_WAITERS], op_waiter;
 
 	bool asked_poweroff, got_bye, gone_from_disk;
@@ -98,6 +145,10 @@ struct vm_host_callbacks {
 		const char *fields_json);
 	/* The number of VMs that are alive may have changed. */
 	void (*on_change)(void *user);
+	/* A boot, restore or snapshot ended; strings live during the call. May be NULL. */
+	void (*on_timing)(void *user, const struct timing *t);
+	/* Of a restore: its first command ended. May be NULL. */
+	void (*on_mark)(void *user, const char *kind, const char *id, const struct timing_phase *p);
 };
 
 struct vm_host {
@@ -108,6 +159,9 @@ struct vm_host {
 	struct saver *saver;
 	struct vm vms; /* list head */
 	int count;
+	struct queue restores, snapshots; /* what shares the processors, and the disk */
+	struct snap *snaps;               /* under way, newest first */
+	struct pool *pool;
 };
 
 /* Opens the registry on an existing home; adopts or ends what an earlier daemon left (vm_adopt.c).
@@ -130,6 +184,12 @@ int vm_check_new_name(struct vm_host *h, const char *name, struct err *e);
 /* Boots a new VM; takes spec's insides. done is called once, perhaps before this returns: with the
  * VM when its agent answered HELLO, without when the boot failed (nothing is left then). */
 int vm_boot(struct vm_host *h, struct vm_spec *spec, vm_done *done, void *user, struct err *e);
+/* A new VM from a snapshot (name: NULL: made from the snapshot's). done as vm_boot's: with the VM
+ * when the whole chain is through and the agent answered a probe. */
+int vm_restore(struct vm_host *h, const char *snapshot, const char *name, vm_done *done, void *user,
+	struct err *e);
+/* A command's EXIT reached the host: the first one after a restore is part of its timing. */
+void vm_exec_ended(struct vm *vm, uint64_t began_mono_ns);
 /* Asks for power off, kills after timeout s. done: stopped. */
 int vm_stop(struct vm *vm, double timeout, vm_done *done, void *user, struct err *e);
 /* Ends the VMM now; a boot under way is cancelled. */
@@ -155,6 +215,7 @@ struct vm *vm_new(struct vm_host *h, const char *id);
  * -ECANCELED. */
 void vm_free(struct vm *vm);
 int vm_make_paths(struct vm *vm, struct err *e);
+void vm_log_text(struct vm *vm, const char *name, const char *fields_json);
 void vm_log(struct vm *vm, const char *name, const char *fmt_json, ...) printf_like(3, 4);
 /* fields are taken. */
 void vm_log_json(struct vm *vm, const char *name, struct json_object *fields);
@@ -164,28 +225,34 @@ int vm_load(struct vm *vm, struct err *e);         /* vm.json of vm->dir into vm
 void vm_files_remove(struct vm *vm);               /* both folders, in the background */
 int vm_open_session(struct vm *vm, struct err *e); /* output log and agent listeners */
 void vm_close_session(struct vm *vm);
-void vm_setup_vmm(struct vm *vm); /* makes vm->vmm from the spec and wires its callbacks */
+void vm_setup_config(struct vm *vm); /* vm->config from the spec, disks and snapshot */
+void vm_setup_vmm(struct vm *vm);    /* makes vm->vmm from the spec and wires its callbacks */
 void vm_end(struct vm *vm, enum vm_state to, const char *reason); /* the VMM is gone */
 void vm_wake_waiters(struct vm *vm, int r, const struct err *e);
 /* Pause or resume: tells who waits for it. */
 void vm_answer_op(struct vm *vm, int r, const struct err *e);
 int vm_add_waiter(struct vm *vm, vm_done *done, void *user, struct err *e);
+/* A step under way for the screen, NULL: none. place: in a queue, 0: none. */
+struct json_object *vm_step_json(const struct flow *f, int place);
 void vm_boot_continue(struct vm *vm); /* adoption: wait for HELLO of a boot that was under way */
 void vm_adopt_all(struct vm_host *h);
 
 /* Events that the flows of a VM wait for (flow_event). */
 enum vm_flow_event {
 	VM_FE_VMM_DONE, /* data: const struct vmm_result * */
-	VM_FE_OP_DONE,  /* the pause or resume that was under way ended */
+	VM_FE_OP_DONE,  /* what else was under way ended: pause or resume, quiesce or thaw */
 	VM_FE_READY,    /* the agent answered HELLO */
 	VM_FE_EXIT,     /* the VMM is gone; data: detail text */
+	VM_FE_GRANTED,  /* its turn in the queue came */
+	VM_FE_TASK,     /* a task ended; data: const struct vmm_result * */
+	VM_FE_DIAL,     /* the agent dialled */
+	VM_FE_SERVING,  /* the rebind is done */
+	VM_FE_OUTPUT,   /* the output is accepted */
+	VM_FE_PONG,     /* data: const struct vmm_result * */
 };
 struct vmm_result {
 	int r;
 	const struct err *e;
 };
-
-extern const struct flow_step vm_boot_steps[];
-extern const int vm_boot_step_count;
 
 #endif

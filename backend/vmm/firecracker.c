@@ -69,6 +69,21 @@ static int not_built(struct vmm *v, vmm_done *done, struct err *e)
 	return err_set(e, EOPNOTSUPP, "firecracker: " NOT_BUILT);
 }
 
+static int save_not_built(
+	struct vmm *v, const char *state_path, struct frozen *memory, vmm_done *done, struct err *e)
+{
+	(void)state_path;
+	(void)memory;
+	return not_built(v, done, e);
+}
+
+static int machine_not_built(const struct vmm_config *c, struct vmm_machine *ret, struct err *e)
+{
+	(void)c;
+	(void)ret;
+	return not_built(NULL, NULL, e);
+}
+
 static void no_process(struct vmm *v)
 {
 	(void)v; /* none was ever started */
@@ -85,6 +100,9 @@ const struct vmm_ops vmm_firecracker = {
 	.create = create,
 	.start = not_built,
 	.adopt = not_built,
+	.load = not_built,
+	.save = save_not_built,
+	.machine = machine_not_built,
 	.pause = not_built,
 	.resume = not_built,
 	.kill = no_process,

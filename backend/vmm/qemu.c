@@ -6,12 +6,20 @@
 
 #include "backend/base/jsonx.h"
 
-#define START_LIMIT 15. /* s; normal: 0.05 */
-#define OP_LIMIT    10. /* s; normal: 0.001 */
-
-/* What an operation waits for, for the sentence when it does not come. */
-static const char *const waits[] = {"", "query-status", "query-status", "stop", "cont"};
-_Static_assert(countof(waits) == QEMU_OP__COUNT, "one text an operation");
+/* What an operation waits for, for the sentence when it does not come, and how long. */
+static const struct {
+	const char *waits;
+	double limit; /* s */
+} ops[] = {
+	[QEMU_IDLE] = {"", 0.},
+	[QEMU_START] = {"query-status", 15.}, /* normal: 0.05 */
+	[QEMU_ADOPT] = {"query-status", 10.}, /* normal: 0.001, as all that follow */
+	[QEMU_LOAD] = {"migrate-incoming", 10.},
+	[QEMU_SAVE] = {"migrate", 30.}, /* normal: 0.01; with memory to copy a second a GiB */
+	[QEMU_PAUSE] = {"stop", 10.},
+	[QEMU_RESUME] = {"cont", 10.},
+};
+_Static_assert(countof(ops) == QEMU_OP__COUNT, "one row an operation");
 
 static struct qemu *qemu_of(struct vmm *v)
 {
@@ -23,6 +31,17 @@ void qemu_log(struct qemu *q, const char *name, struct json_object *fields)
 	if (q->base.cb.on_log)
 		q->base.cb.on_log(&q->base, name, jsonx_line(fields));
 	json_object_put(fields);
+}
+
+double qemu_ms_since(uint64_t begin_ns)
+{
+	return (double)(mono_ns() - begin_ns) / 1e6;
+}
+
+int qemu_call(struct qemu *q, const char *command, struct json_object *args, int pass_fd,
+	qmp_reply *fn, struct err *e)
+{
+	return qmp_io_call(&q->qmp, command, args, pass_fd, fn, e);
 }
 
 void qemu_make_paths(struct qemu *q)
@@ -49,6 +68,7 @@ void qemu_op_deliver(struct qemu *q)
 	ev_timer_stop(q->base.loop, &q->end);
 	q->op = QEMU_IDLE;
 	q->done = NULL;
+	qemu_save_end(q, r);
 	done(&q->base, r, r < 0 ? &why : NULL);
 }
 
@@ -87,8 +107,10 @@ static void on_limit(struct ev_loop *loop, ev_timer *w, int revents)
 	(void)revents;
 	if (!q->lost)
 		err_set(&e, ETIMEDOUT, "QEMU's monitor gave no answer to %s in %g s",
-			greeted ? waits[q->op] : "the connection",
-			q->op == QEMU_START ? START_LIMIT : OP_LIMIT);
+			!greeted             ? "the connection"
+			: q->op == QEMU_SAVE ? qemu_save_waits(q)
+					     : ops[q->op].waits,
+			ops[q->op].limit);
 	qemu_op_end(q, -e.code, &e);
 }
 
@@ -98,7 +120,8 @@ static void op_begin(struct qemu *q, enum qemu_op op, vmm_done *done)
 	q->done = done;
 	q->answered = q->confirmed = q->ending = q->lost = false;
 	ev_timer_init(&q->end, on_end, 0., 0.);
-	ev_timer_init(&q->limit, on_limit, op == QEMU_START ? START_LIMIT : OP_LIMIT, 0.);
+	q->begin_ns = mono_ns();
+	ev_timer_init(&q->limit, on_limit, ops[op].limit, 0.);
 	ev_now_update(q->base.loop);
 	ev_timer_start(q->base.loop, &q->limit);
 }
@@ -110,6 +133,7 @@ static void op_abandon(struct qemu *q)
 	ev_timer_stop(q->base.loop, &q->limit);
 	ev_timer_stop(q->base.loop, &q->end);
 	q->op = QEMU_IDLE;
+	qemu_save_end(q, -ECANCELED);
 }
 
 static int check_idle(const struct qemu *q, struct err *e)
@@ -134,6 +158,7 @@ static struct vmm *create(void)
 static int start(struct vmm *v, vmm_done *done, struct err *e)
 {
 	struct qemu *q = qemu_of(v);
+	uint64_t begin = mono_ns();
 	int r;
 
 	if (v->state != VMM_NEW)
@@ -144,6 +169,7 @@ static int start(struct vmm *v, vmm_done *done, struct err *e)
 		return r;
 	qemu_set_state(q, VMM_STARTING);
 	op_begin(q, QEMU_START, done);
+	q->begin_ns = begin;
 	return 0;
 }
 
@@ -172,36 +198,76 @@ static int adopt(struct vmm *v, vmm_done *done, struct err *e)
 	return 0;
 }
 
-static int change(
-	struct vmm *v, enum qemu_op op, enum vmm_state from, vmm_done *done, struct err *e)
+/* Whether an operation may begin that needs this state and the monitor. */
+static int check_ready(struct qemu *q, enum vmm_state from, struct err *e)
 {
-	struct qemu *q = qemu_of(v);
+	static const char *const states[] = {[VMM_WAITING] = "waiting for a snapshot's state",
+		[VMM_RUNNING] = "running",
+		[VMM_PAUSED] = "paused"};
 	int r = check_idle(q, e);
 
 	if (r < 0)
 		return r;
-	if (v->state != from)
-		return err_set(e, v->state == VMM_GONE ? ESRCH : EALREADY, "the VM is not %s",
-			from == VMM_RUNNING ? "running" : "paused");
-	if (q->qmp.fd < 0) { /* lost earlier: one more try */
-		r = qemu_connect(q, e);
-		if (r < 0)
-			return r;
-	}
+	if (q->base.state != from)
+		return err_set(e, q->base.state == VMM_GONE ? ESRCH : EALREADY, "the VM is not %s",
+			states[from]);
+	if (q->qmp.fd < 0) /* lost earlier: one more try */
+		return qemu_connect(q, e);
+	return 0;
+}
+
+static void begin_sent(struct qemu *q, enum qemu_op op, vmm_done *done)
+{
 	op_begin(q, op, done);
 	if (qmp_io_ready(&q->qmp))
 		qemu_op_send(q);
-	return 0;
+}
+
+static int load(struct vmm *v, vmm_done *done, struct err *e)
+{
+	struct qemu *q = qemu_of(v);
+	int r = check_ready(q, VMM_WAITING, e);
+
+	if (r == 0 && !v->config->incoming)
+		r = err_set(e, EINVAL, "this VM has no state to load");
+	if (r == 0)
+		r = qemu_load_check(q, e);
+	if (r == 0)
+		begin_sent(q, QEMU_LOAD, done);
+	return r;
+}
+
+static int save(
+	struct vmm *v, const char *state_path, struct frozen *memory, vmm_done *done, struct err *e)
+{
+	struct qemu *q = qemu_of(v);
+	int r = check_ready(q, VMM_PAUSED, e);
+
+	if (r == 0)
+		r = qemu_save_begin(q, state_path, memory, e);
+	if (r == 0)
+		begin_sent(q, QEMU_SAVE, done);
+	return r;
 }
 
 static int pause_(struct vmm *v, vmm_done *done, struct err *e)
 {
-	return change(v, QEMU_PAUSE, VMM_RUNNING, done, e);
+	struct qemu *q = qemu_of(v);
+	int r = check_ready(q, VMM_RUNNING, e);
+
+	if (r == 0)
+		begin_sent(q, QEMU_PAUSE, done);
+	return r;
 }
 
 static int resume(struct vmm *v, vmm_done *done, struct err *e)
 {
-	return change(v, QEMU_RESUME, VMM_PAUSED, done, e);
+	struct qemu *q = qemu_of(v);
+	int r = check_ready(q, VMM_PAUSED, e);
+
+	if (r == 0)
+		begin_sent(q, QEMU_RESUME, done);
+	return r;
 }
 
 static void kill_(struct vmm *v)
@@ -236,6 +302,9 @@ const struct vmm_ops vmm_qemu = {
 	.create = create,
 	.start = start,
 	.adopt = adopt,
+	.load = load,
+	.save = save,
+	.machine = qemu_machine,
 	.pause = pause_,
 	.resume = resume,
 	.kill = kill_,

@@ -20,9 +20,7 @@
 	"rcupdate.rcu_expedited=1 random.trust_cpu=on pci=off raid=noautodetect tsc=reliable "     \
 	"tsc_early_khz="
 
-static void add(struct qemu_cmd *cmd, const char *fmt, ...) printf_like(2, 3);
-
-static void add(struct qemu_cmd *cmd, const char *fmt, ...)
+void qemu_cmd_add(struct qemu_cmd *cmd, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -49,79 +47,117 @@ static char *escaped(const char *s)
 
 static void add_machine(struct qemu_cmd *cmd, const struct vmm_config *c)
 {
-	add(cmd, "-name");
-	add(cmd, "vmdeck-%s,process=vmdeck-%s", c->id, c->id);
-	add(cmd, "-M");
-	add(cmd, "microvm,memory-backend=mem");
-	add(cmd, "-nodefaults");
-	add(cmd, "-no-user-config");
-	add(cmd, "-no-reboot");
-	add(cmd, "-display");
-	add(cmd, "none");
+	qemu_cmd_add(cmd, "-name");
+	qemu_cmd_add(cmd, "vmdeck-%s,process=vmdeck-%s", c->id, c->id);
+	qemu_cmd_add(cmd, "-M");
+	qemu_cmd_add(cmd, "microvm,memory-backend=mem");
+	qemu_cmd_add(cmd, "-nodefaults");
+	qemu_cmd_add(cmd, "-no-user-config");
+	qemu_cmd_add(cmd, "-no-reboot");
+	qemu_cmd_add(cmd, "-display");
+	qemu_cmd_add(cmd, "none");
 	/* A guest that breaks into QEMU finds no exec, no set-id, no odd system calls. */
-	add(cmd, "-sandbox");
-	add(cmd, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
-	add(cmd, "-accel");
-	add(cmd, "tcg,thread=multi,tb-size=%d", TB_SIZE_MIB);
-	add(cmd, "-cpu");
-	add(cmd, "qemu64,+rdrand");
-	add(cmd, "-smp");
-	add(cmd, "%u", c->vcpus);
-	add(cmd, "-m");
-	add(cmd, "%uM", c->mem_mib);
+	qemu_cmd_add(cmd, "-sandbox");
+	qemu_cmd_add(
+		cmd, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+	qemu_cmd_add(cmd, "-accel");
+	qemu_cmd_add(cmd, "tcg,thread=multi,tb-size=%d", TB_SIZE_MIB);
+	qemu_cmd_add(cmd, "-cpu");
+	qemu_cmd_add(cmd, "qemu64,+rdrand");
+	qemu_cmd_add(cmd, "-smp");
+	qemu_cmd_add(cmd, "%u", c->vcpus);
+	qemu_cmd_add(cmd, "-m");
+	qemu_cmd_add(cmd, "%uM", c->mem_mib);
 }
 
 static void add_devices(struct qemu_cmd *cmd, const struct vmm_config *c)
 {
 	autofree char *dir = escaped(c->dir);
 
-	add(cmd, "-object");
-	add(cmd, "memory-backend-file,id=mem,size=%uM,mem-path=/proc/self/fd/%d,share=on",
+	qemu_cmd_add(cmd, "-object");
+	qemu_cmd_add(cmd, "memory-backend-file,id=mem,size=%uM,mem-path=/proc/self/fd/%d,share=on",
 		c->mem_mib, QEMU_RAM_FD);
-	add(cmd, "-global");
-	add(cmd, "virtio-mmio.force-legacy=false");
-	add(cmd, "-chardev");
-	add(cmd, "socket,id=qmp,fd=%d,server=on,wait=off", QEMU_QMP_FD);
-	add(cmd, "-mon");
-	add(cmd, "chardev=qmp,mode=control");
-	add(cmd, "-chardev");
-	add(cmd, "file,id=serial,path=%s/serial.log,append=on", dir);
-	add(cmd, "-serial");
-	add(cmd, "chardev:serial");
-	add(cmd, "-device");
-	add(cmd, "vhost-vsock-device,guest-cid=%u,vhostfd=%d", c->cid, QEMU_VHOST_FD);
+	qemu_cmd_add(cmd, "-global");
+	qemu_cmd_add(cmd, "virtio-mmio.force-legacy=false");
+	qemu_cmd_add(cmd, "-chardev");
+	qemu_cmd_add(cmd, "socket,id=qmp,fd=%d,server=on,wait=off", QEMU_QMP_FD);
+	qemu_cmd_add(cmd, "-mon");
+	qemu_cmd_add(cmd, "chardev=qmp,mode=control");
+	qemu_cmd_add(cmd, "-chardev");
+	qemu_cmd_add(cmd, "file,id=serial,path=%s/serial.log,append=on", dir);
+	qemu_cmd_add(cmd, "-serial");
+	qemu_cmd_add(cmd, "chardev:serial");
+	qemu_cmd_add(cmd, "-device");
+	qemu_cmd_add(cmd, "vhost-vsock-device,guest-cid=%u,vhostfd=%d", c->cid, QEMU_VHOST_FD);
+	qemu_disks_add(cmd, c->disks, c->disk_count);
 }
 
 static void add_kernel(struct qemu_cmd *cmd, const struct vmm_config *c, uint32_t tsc_khz)
 {
-	add(cmd, "-kernel");
-	add(cmd, "%s", c->kernel);
+	qemu_cmd_add(cmd, "-kernel");
+	qemu_cmd_add(cmd, "%s", c->kernel);
 	if (c->initrd) {
-		add(cmd, "-initrd");
-		add(cmd, "%s", c->initrd);
+		qemu_cmd_add(cmd, "-initrd");
+		qemu_cmd_add(cmd, "%s", c->initrd);
 	}
-	add(cmd, "-append");
-	add(cmd, KERNEL_ARGS "%u%s%s", tsc_khz, c->kernel_args ? " " : "",
+	qemu_cmd_add(cmd, "-append");
+	qemu_cmd_add(cmd, KERNEL_ARGS "%u%s%s", tsc_khz, c->kernel_args ? " " : "",
 		c->kernel_args ? c->kernel_args : "");
+}
+
+/* The monitor brings the state. Paused whatever that says of itself. */
+static void add_incoming(struct qemu_cmd *cmd)
+{
+	qemu_cmd_add(cmd, "-incoming");
+	qemu_cmd_add(cmd, "defer");
+	qemu_cmd_add(cmd, "-S");
 }
 
 int qemu_cmd_build(struct qemu_cmd *cmd, const struct vmm_config *config,
 	const struct qemu_host *host, struct err *e)
 {
+	int r = qemu_disks_check(config, e);
+
 	*cmd = (struct qemu_cmd){0};
+	if (r < 0)
+		return r;
 	if (strpbrk(host->preload, " :"))
 		return err_set(e, EINVAL,
 			"the folder of '%s' has a space or colon in its name, which the loader "
-			"does not "
-			"take: install vmdeck elsewhere",
+			"does not take: install vmdeck elsewhere",
 			host->preload);
-	add(cmd, "%s", host->program);
+	qemu_cmd_add(cmd, "%s", host->program);
 	add_machine(cmd, config);
 	add_devices(cmd, config);
-	add_kernel(cmd, config, host->tsc_khz);
+	if (config->incoming)
+		add_incoming(cmd);
+	else
+		add_kernel(cmd, config, host->tsc_khz);
 	cmd->env[0] = xasprintf("LD_PRELOAD=%s", host->preload);
-	cmd->env[1] = xasprintf("VMDECK_VSOCK=fd=%d path=%s", QEMU_VHOST_FD, config->vsock_path);
+	/* QEMU believes its memory to be shared, so that it leaves it out of the state; the library
+	 * sees to it that a snapshot's file is not. */
+	cmd->env[1] = xasprintf("VMDECK_VSOCK=fd=%d ram=%d%s path=%s", QEMU_VHOST_FD, QEMU_RAM_FD,
+		config->incoming ? " private=1" : "", config->vsock_path);
 	return 0;
+}
+
+void qemu_cmd_definition(struct qemu_cmd *cmd, const struct vmm_config *config)
+{
+	static const struct vmm_disk disk = {.layers = {{"-", "raw"}}, .count = 1};
+	struct vmm_disk disks[VMM_DISKS_MAX];
+	int count = min_of(config->disk_count, VMM_DISKS_MAX);
+	struct vmm_config c = {.id = "-",
+		.dir = "-",
+		.vcpus = config->vcpus,
+		.mem_mib = config->mem_mib,
+		.disks = disks,
+		.disk_count = count};
+
+	*cmd = (struct qemu_cmd){0};
+	for (int i = 0; i < count; i++)
+		disks[i] = disk;
+	add_machine(cmd, &c);
+	add_devices(cmd, &c);
 }
 
 void qemu_cmd_fini(struct qemu_cmd *cmd)

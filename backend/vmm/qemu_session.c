@@ -53,10 +53,34 @@ static void on_changed(void *user, int r, struct json_object *result, const stru
 	end_changed(q);
 }
 
+/* QEMU's run states that an operation may find. A VM whose device state was saved, or is being
+ * saved for a daemon that is gone, goes on by `cont` as a paused one does. */
+static const struct {
+	const char *status;
+	enum vmm_state state;
+} statuses[] = {
+	{"running", VMM_RUNNING},
+	{"paused", VMM_PAUSED},
+	{"postmigrate", VMM_PAUSED},
+	{"finish-migrate", VMM_PAUSED},
+	{"inmigrate", VMM_WAITING},
+};
+
+/* VMM__COUNT: another one. */
+static enum vmm_state status_state(const char *status)
+{
+	for (size_t i = 0; status && i < countof(statuses); i++)
+		if (strcmp(statuses[i].status, status) == 0)
+			return statuses[i].state;
+	return VMM__COUNT;
+}
+
 static void on_status(void *user, int r, struct json_object *result, const struct err *e)
 {
 	struct qemu *q = user;
 	const char *status = jsonx_str(result, "status");
+	enum vmm_state state = status_state(status),
+		       wanted = q->base.config->incoming ? VMM_WAITING : VMM_RUNNING;
 	char safe[64];
 	struct err why;
 
@@ -64,11 +88,8 @@ static void on_status(void *user, int r, struct json_object *result, const struc
 		qemu_op_end(q, r, e);
 		return;
 	}
-	if (status && strcmp(status, "running") == 0) {
-		qemu_set_state(q, VMM_RUNNING);
-		qemu_op_end(q, 0, NULL);
-	} else if (status && strcmp(status, "paused") == 0 && q->op == QEMU_ADOPT) {
-		qemu_set_state(q, VMM_PAUSED);
+	if (state != VMM__COUNT && (q->op == QEMU_ADOPT || state == wanted)) {
+		qemu_set_state(q, state);
 		qemu_op_end(q, 0, NULL);
 	} else if (!status || strcmp(status, "shutdown") != 0) {
 		r = err_set(&why, EIO, "QEMU is in the state '%s'",
@@ -85,13 +106,19 @@ void qemu_op_send(struct qemu *q)
 	switch (q->op) {
 	case QEMU_START:
 	case QEMU_ADOPT:
-		r = qmp_io_call(&q->qmp, "query-status", NULL, -1, on_status, &e);
+		r = qemu_call(q, "query-status", NULL, -1, on_status, &e);
+		break;
+	case QEMU_LOAD:
+		r = qemu_load_send(q, &e);
+		break;
+	case QEMU_SAVE:
+		r = qemu_save_send(q, &e);
 		break;
 	case QEMU_PAUSE:
-		r = qmp_io_call(&q->qmp, "stop", NULL, -1, on_changed, &e);
+		r = qemu_call(q, "stop", NULL, -1, on_changed, &e);
 		break;
 	case QEMU_RESUME:
-		r = qmp_io_call(&q->qmp, "cont", NULL, -1, on_changed, &e);
+		r = qemu_call(q, "cont", NULL, -1, on_changed, &e);
 		break;
 	case QEMU_IDLE:
 	case QEMU_OP__COUNT:
@@ -105,8 +132,16 @@ void qemu_op_send(struct qemu *q)
 
 static void on_ready(void *user, const char *version)
 {
-	(void)version;
-	qemu_op_send(user);
+	struct qemu *q = user;
+	struct json_object *o;
+
+	if (q->op == QEMU_START) {
+		o = json_object_new_object();
+		jsonx_add_str(o, "version", version);
+		json_object_object_add(o, "ms", json_object_new_double(qemu_ms_since(q->begin_ns)));
+		qemu_log(q, "api.ready", o);
+	}
+	qemu_op_send(q);
 }
 
 static void on_call(void *user, const char *command, uint64_t ns, const char *error)
@@ -168,6 +203,18 @@ static void event_panicked(struct qemu *q, struct json_object *data)
 	emit(q, VMM_EV_PANIC, "guest-panic");
 }
 
+static void event_migration(struct qemu *q, struct json_object *data)
+{
+	const char *status = jsonx_str(data, "status");
+
+	if (!status || q->ending)
+		return;
+	if (q->op == QEMU_LOAD)
+		qemu_load_event(q, status);
+	else if (q->op == QEMU_SAVE)
+		qemu_save_event(q, status);
+}
+
 /* Others are logged only: a reset with -no-reboot comes as SHUTDOWN "guest-reset". */
 static const struct {
 	const char *name;
@@ -177,6 +224,7 @@ static const struct {
 	{"RESUME", event_resume},
 	{"SHUTDOWN", event_shutdown},
 	{"GUEST_PANICKED", event_panicked},
+	{"MIGRATION", event_migration},
 	{"RESET", NULL},
 	{"POWERDOWN", NULL},
 	{"WATCHDOG", NULL},
@@ -252,14 +300,14 @@ int qemu_connect(struct qemu *q, struct err *e)
 
 /* ---- the process ---------------------------------------------------------------------------- */
 
-/* Last line that QEMU wrote on stderr, made safe to show; "" when it wrote none. */
-static void last_line(const struct qemu *q, char *out, size_t n)
+/* The last lines that QEMU wrote on stderr, "; " between them, made safe to show; "" when it wrote
+ * none. */
+static void last_lines(const struct qemu *q, int count, char *out, size_t n)
 {
 	autofd int fd = open(q->log_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0, from = end - TAIL_MAX;
-	char text[TAIL_MAX + 1];
+	char text[TAIL_MAX + 1], joined[TAIL_MAX * 2] = "", *line;
 	ssize_t len;
-	char *line;
 
 	out[0] = '\0';
 	if (end <= q->log_from)
@@ -270,8 +318,14 @@ static void last_line(const struct qemu *q, char *out, size_t n)
 	if (len <= 0)
 		return;
 	text[len] = '\0';
-	line = strrchr(text, '\n');
-	str_safe(out, n, line ? line + 1 : text);
+	for (line = text + len; line > text; line--)
+		if (line[-1] == '\n' && --count == 0)
+			break;
+	for (char *save = NULL, *part = strtok_r(line, "\r\n", &save); part;
+		part = strtok_r(NULL, "\r\n", &save))
+		snprintf(joined + strlen(joined), sizeof(joined) - strlen(joined), "%s%s",
+			joined[0] ? "; " : "", part);
+	str_safe(out, n, joined);
 }
 
 static void exit_detail(const struct qemu *q, int status, char *out, size_t n)
@@ -279,7 +333,8 @@ static void exit_detail(const struct qemu *q, int status, char *out, size_t n)
 	char text[64], line[280];
 
 	proc_status_text(text, sizeof(text), status);
-	last_line(q, line, sizeof(line));
+	/* "load of migration failed: Invalid argument" comes last, the reason before it. */
+	last_lines(q, q->op == QEMU_LOAD ? 2 : 1, line, sizeof(line));
 	if (q->hung)
 		snprintf(out, n, "killed: it did not end %g s after %s", SHUTDOWN_LIMIT,
 			q->shutdown);
@@ -303,7 +358,8 @@ void qemu_on_exit(struct proc *p, int status)
 	qemu_set_state(q, VMM_GONE);
 	if (q->op != QEMU_IDLE) {
 		if (!q->ending) {
-			q->result = err_set(&q->why, q->op == QEMU_START ? EIO : ESRCH,
+			q->result = err_set(&q->why,
+				q->op == QEMU_START || q->op == QEMU_LOAD ? EIO : ESRCH,
 				"QEMU ended: %s", detail);
 			q->ending = true;
 		}

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "backend/base/file.h"
 #include "backend/base/jsonx.h"
@@ -14,9 +15,10 @@
 #include "backend/vmm/qemu.h"
 #include "backend/vmm/qemu_cmd.h"
 
-/* What a boot needs of this host: the guest touches some 120 MiB of its memory whatever its size,
- * QEMU 60 MiB of its own; the logs want a little disk. */
+/* What a VM needs of this host: a boot touches some 120 MiB of guest memory whatever its size, a
+ * clone shares all but what it writes; QEMU has 60 MiB of its own; the logs want a little disk. */
 #define BOOT_RAM_MIB 128u
+#define LOAD_RAM_MIB 32u
 #define QEMU_MEM_MIB 64u
 #define LOG_FREE_MIB 16u
 #define KILL_WAIT_MS 5000 /* normal: 5 */
@@ -45,7 +47,8 @@ static int check_space(const struct vmm_config *c, struct err *e)
 
 static int check_memory(const struct vmm_config *c, struct err *e)
 {
-	uint64_t need = (uint64_t)(min_of(c->mem_mib, BOOT_RAM_MIB) + QEMU_MEM_MIB) << 20;
+	uint32_t touched = min_of(c->mem_mib, c->incoming ? LOAD_RAM_MIB : BOOT_RAM_MIB);
+	uint64_t need = (uint64_t)(touched + QEMU_MEM_MIB) << 20;
 	uint64_t size = (uint64_t)c->mem_mib << 20;
 	char need_text[32], have_text[32];
 	struct host_mem host;
@@ -60,19 +63,35 @@ static int check_memory(const struct vmm_config *c, struct err *e)
 			str_bytes(need_text, sizeof(need_text), size));
 	if (host.available < need)
 		return err_set(e, ENOMEM,
-			"not enough memory for a VM: %s are available, a boot needs %s; stop other "
+			"not enough memory for a VM: %s are available, it needs %s; stop other "
 			"VMs first",
 			str_bytes(have_text, sizeof(have_text), host.available),
 			str_bytes(need_text, sizeof(need_text), need));
 	return 0;
 }
 
+static int check_disks(const struct vmm_config *c, struct err *e)
+{
+	int r = qemu_disks_check(c, e);
+
+	for (int i = 0; i < c->disk_count && r == 0; i++)
+		for (int k = 0; k < c->disks[i].count && r == 0; k++)
+			r = check_file("disk", c->disks[i].layers[k].path, e);
+	return r;
+}
+
 static int check_config(const struct vmm_config *c, struct err *e)
 {
-	int r = check_file("kernel", c->kernel, e);
+	int r = 0;
 
-	if (r == 0 && c->initrd)
+	if (c->incoming)
+		r = check_file("device state", c->incoming->state, e);
+	else
+		r = check_file("kernel", c->kernel, e);
+	if (r == 0 && !c->incoming && c->initrd)
 		r = check_file("initrd", c->initrd, e);
+	if (r == 0)
+		r = check_disks(c, e);
 	if (r == 0)
 		r = check_space(c, e);
 	return r < 0 ? r : check_memory(c, e);
@@ -92,7 +111,7 @@ static int open_log(struct qemu *q, int *ret_fd, struct err *e)
 /* Guest RAM is a file in memory: one on disk costs 350 ms of a boot (a journal entry for each page
  * first touched), writes guest memory to disk all the time, and ends the guest when the disk is
  * full. This one goes with the process; a snapshot copies it from /proc/PID/fd/QEMU_RAM_FD. */
-static int open_ram(const struct qemu *q, int *ret_fd, struct err *e)
+static int make_ram(const struct qemu *q, int *ret_fd, struct err *e)
 {
 	autofree char *name = xasprintf("vmdeck-ram-%s", q->base.config->id);
 	int fd = memfd_create(name, MFD_CLOEXEC);
@@ -103,6 +122,31 @@ static int open_ram(const struct qemu *q, int *ret_fd, struct err *e)
 	return 0;
 }
 
+/* A snapshot's memory, which QEMU opens anew by /proc/self/fd, and would resize to fit. */
+static int open_saved_ram(const struct vmm_config *c, int *ret_fd, struct err *e)
+{
+	const char *path = c->incoming->memory;
+	autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	uint64_t want = (uint64_t)c->mem_mib << 20;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, "cannot open the guest's memory '%s'", path);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != want)
+		return err_set(e, EINVAL,
+			"the guest's memory '%s' is not a file of %u MiB: the snapshot is damaged",
+			path, c->mem_mib);
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
+static int open_ram(const struct qemu *q, int *ret_fd, struct err *e)
+{
+	const struct vmm_config *c = q->base.config;
+
+	return c->incoming ? open_saved_ram(c, ret_fd, e) : make_ram(q, ret_fd, e);
+}
+
 static void log_spawn(struct qemu *q, const struct qemu_cmd *cmd, uint64_t begin_ns)
 {
 	struct json_object *o = json_object_new_object(), *argv = json_object_new_array();
@@ -110,8 +154,7 @@ static void log_spawn(struct qemu *q, const struct qemu_cmd *cmd, uint64_t begin
 	for (int i = 0; i < cmd->argc; i++)
 		json_object_array_add(argv, json_object_new_string(cmd->argv[i]));
 	jsonx_add_int(o, "pid", q->base.proc.id.pid);
-	json_object_object_add(
-		o, "ms", json_object_new_double((double)(mono_ns() - begin_ns) / 1e6));
+	json_object_object_add(o, "ms", json_object_new_double(qemu_ms_since(begin_ns)));
 	json_object_object_add(o, "argv", argv);
 	qemu_log(q, "vmm.spawn", o);
 }
@@ -123,16 +166,16 @@ static int spawn(struct qemu *q, const struct qemu_cmd *cmd, struct err *e)
 	struct proc_spec spec = {.argv = (const char *const *)cmd->argv,
 		.env = (const char *const *)cmd->env,
 		.pid_file = q->pid_path};
-	int r = qmp_listen(q->qmp_path, &listen_fd, e);
+	int r = open_ram(q, &ram_fd, e);
 
+	if (r == 0)
+		r = qmp_listen(q->qmp_path, &listen_fd, e);
 	/* Connected before QEMU is there: the session waits in the socket's queue, and there is no
 	 * moment at which it could be refused. */
 	if (r == 0)
 		r = qemu_connect(q, e);
 	if (r == 0)
 		r = open_log(q, &log_fd, e);
-	if (r == 0)
-		r = open_ram(q, &ram_fd, e);
 	if (r < 0)
 		return r;
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

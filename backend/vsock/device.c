@@ -357,6 +357,13 @@ void device_free(struct device *d)
 	free(d);
 }
 
+void device_set_ram(struct device *d, struct ram *ram)
+{
+	hybrid_enter(d->hybrid);
+	hybrid_set_ram(d->hybrid, ram);
+	hybrid_leave(d->hybrid);
+}
+
 unsigned device_count(struct device *d)
 {
 	unsigned n;

@@ -7,10 +7,14 @@
 #include <stddef.h>
 
 struct device;
+struct ram;
 
 /* Binds the hybrid socket. On failure -errno, and why holds a sentence. */
 int device_new(struct device **ret, const char *path, char *why, size_t why_n);
 void device_free(struct device *d);
+
+/* What MEMORY lines of host peers act on (borrowed). */
+void device_set_ram(struct device *d, struct ram *ram);
 
 /* Answers one ioctl of type VHOST_VIRTIO (0xAF); arg as ioctl(2) has it. 0 or -errno, -ENOTTY for a
  * request that vhost-vsock does not have. When SET_RUNNING(0) returns, guest memory is not touched

@@ -82,8 +82,10 @@ static void pass(struct hybrid *h)
 {
 	unsigned r;
 
-	if (h->running)
+	if (h->running) {
 		mux_tick(&h->mux, h->now - h->stopped);
+		stream_dial_waiting(h);
+	}
 	r = mux_run(&h->mux);
 	if (r & MUX_SIGNAL_RX)
 		poke(h->queues[HYBRID_RX].fds[HYBRID_CALL]);
@@ -156,6 +158,7 @@ int hybrid_new(struct hybrid **ret, const char *path, char *why, size_t why_n)
 	gate_init(&h->gate);
 	mux_init(&h->mux, &stream_ops, h);
 	list_init(&h->greeting);
+	list_init(&h->waiting);
 	list_init(&h->dead);
 	for (unsigned i = 0; i < HYBRID_QUEUES; i++)
 		for (unsigned k = 0; k < HYBRID_FDS; k++)
@@ -245,6 +248,11 @@ void hybrid_set_fd(struct hybrid *h, enum hybrid_queue q, enum hybrid_fd which, 
 		watch_event(h, fd, &u->source);
 }
 
+void hybrid_set_ram(struct hybrid *h, struct ram *ram)
+{
+	h->ram = ram;
+}
+
 void hybrid_set_cid(struct hybrid *h, uint64_t cid)
 {
 	h->mux.guest_cid = cid;
@@ -261,7 +269,6 @@ void hybrid_start(struct hybrid *h, const struct ring rings[HYBRID_QUEUES])
 		h->stopped += now_ms() - h->stopped_at;
 	mux_attach(&h->mux, &h->queues[HYBRID_RX].ring, &h->queues[HYBRID_TX].ring);
 	h->running = true;
-	listen_update(h);
 	/* The rings may hold chains already, and the thread sleeps. */
 	poke(h->wake);
 }
@@ -277,7 +284,6 @@ void hybrid_stop(struct hybrid *h, uint16_t ret_base[HYBRID_QUEUES])
 		h->stopped_at = now_ms();
 	mux_detach(&h->mux);
 	h->running = false;
-	listen_update(h);
 }
 
 void hybrid_rebind(struct hybrid *h)

@@ -3,7 +3,11 @@
  *
  * A host peer connects to <path>, sends "CONNECT <port>\n" (32 bytes at most, any case, further
  * words ignored), gets "OK <host port>\n" and then the raw stream; every failure is a silent end of
- * file. A connection of the guest to host port P is a connection to <path>_P; nobody listening
+ * file. While the device is stopped the line is taken, and acted on when it runs.
+ * "MEMORY private\n" makes guest memory private (ram.h) and is answered by "OK private\n", or
+ * "ERROR <sentence>\n"; "MEMORY state\n" by "OK none\n", "OK shared\n" or "OK private\n"; then
+ * comes the end. Both work while the device is stopped, too.
+ * A connection of the guest to host port P is a connection to <path>_P; nobody listening
  * there, or a full backlog, is an RST. Beyond Firecracker: a CONNECT line may come in pieces, a
  * half close is passed on both ways, and no byte that either side sent before its end is lost. */
 #ifndef VMDECK_VSOCK_HYBRID_H
@@ -20,9 +24,10 @@ enum hybrid_queue { HYBRID_RX, HYBRID_TX, HYBRID_QUEUES };
 enum hybrid_fd { HYBRID_KICK, HYBRID_CALL, HYBRID_ERR, HYBRID_FDS };
 
 struct hybrid;
+struct ram;
 
-/* Binds and listens on path; a socket there that nobody serves is replaced. Connections are not
- * accepted before hybrid_start. On failure -errno, and why holds a sentence. */
+/* Binds and listens on path; a socket there that nobody serves is replaced. Connections are
+ * accepted from hybrid_spawn on. On failure -errno, and why holds a sentence. */
 int hybrid_new(struct hybrid **ret, const char *path, char *why, size_t why_n);
 
 /* Starts the thread, all signals blocked; once. -errno. */
@@ -37,9 +42,11 @@ void hybrid_leave(struct hybrid *h);
 
 /* Takes over fd (-1: none) and closes the one it had. */
 void hybrid_set_fd(struct hybrid *h, enum hybrid_queue q, enum hybrid_fd which, int fd);
+/* What MEMORY lines act on; borrowed. NULL: there is none. */
+void hybrid_set_ram(struct hybrid *h, struct ram *ram);
 void hybrid_set_cid(struct hybrid *h, uint64_t cid);
 
-/* From start to stop the thread serves the rings (copied) and accepts host peers; connections live
+/* From start to stop the thread serves the rings (copied); connections live
  * on over stop and start. After stop no guest memory is touched; ret_base gets the next index of
  * each ring. */
 void hybrid_start(struct hybrid *h, const struct ring rings[HYBRID_QUEUES]);

@@ -6,6 +6,7 @@
 
 #include "backend/vsock/gate.h"
 #include "backend/vsock/hybrid.h"
+#include "backend/vsock/line.h"
 #include "backend/vsock/mux.h"
 
 /* What an epoll event points to: embedded in its owner. */
@@ -15,14 +16,16 @@ struct source {
 
 struct stream {
 	struct source source;
-	struct list node;  /* greeting ones in order of deadline, or the dead */
-	struct conn *conn; /* NULL: no CONNECT line yet */
+	struct list node;  /* greeting ones in order of deadline, waiting ones, or the dead */
+	struct conn *conn; /* NULL: no CONNECT line yet, or waiting */
 	int fd;            /* owned; -1: dead */
 	bool eof, hup;     /* the peer sends no more; it has closed */
 	bool armed;        /* epoll tells when it is writable */
-	uint64_t deadline; /* of the CONNECT line, ms */
+	bool waiting;      /* for the device to run, then it dials */
+	uint32_t port;     /* of the CONNECT line */
+	uint64_t deadline; /* of the first line, ms */
 	unsigned line_len;
-	char line[32];
+	char line[LINE_MAX_BYTES];
 };
 
 struct queue {
@@ -44,22 +47,25 @@ struct hybrid {
 	uint64_t stopped; /* ms that the device did not run, all together */
 	uint64_t stopped_at;
 	uint64_t accept_at; /* no accept before; 0: at any time */
-	struct list greeting, dead;
-	unsigned greeting_count;
-	unsigned complaints; /* printed so far */
+	struct list greeting, waiting, dead;
+	unsigned greeting_count; /* the waiting ones too */
+	struct ram *ram;         /* borrowed; NULL: nobody keeps it */
+	unsigned complaints;     /* printed so far */
 	char path[HYBRID_PATH_MAX + 1];
 };
 
 /* listen.c */
 int listen_open(struct hybrid *h, const char *path, char *why, size_t why_n);
-/* Accepts or not, by running and accept_at. */
+/* Accepts or not, by accept_at. */
 void listen_update(struct hybrid *h);
 
 /* stream.c */
 extern const struct mux_ops stream_ops;
-/* Takes over fd: a host peer that has to send its CONNECT line. */
+/* Takes over fd: a host peer that has to send its first line. */
 void stream_accepted(struct hybrid *h, int fd);
-/* Closes streams whose CONNECT line is overdue; frees the dead. */
+/* The device runs: peers that waited for it dial. */
+void stream_dial_waiting(struct hybrid *h);
+/* Closes streams whose first line is overdue; frees the dead; closes those without a connection. */
 void stream_expire(struct hybrid *h);
 void stream_reap(struct hybrid *h);
 void stream_close_greeting(struct hybrid *h);

@@ -37,7 +37,7 @@
 #define VSOCK_DIRECT_MIN 16384u
 
 /* Waits, ms. */
-#define VSOCK_GREETING_MS     10000 /* host peer connected -> its whole CONNECT line */
+#define VSOCK_GREETING_MS     10000 /* host peer connected -> its whole first line */
 #define VSOCK_REQUEST_MS      10000 /* REQUEST -> RESPONSE of the guest */
 #define VSOCK_CLOSE_MS        2000 /* SHUTDOWN of both directions -> RST, both ways (Firecracker's) */
 #define VSOCK_LINGER_MS       60000 /* the guest is done -> host peer has read the last byte */

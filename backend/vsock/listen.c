@@ -73,7 +73,7 @@ static void on_listen(struct hybrid *h, struct source *s, uint32_t events)
 
 void listen_update(struct hybrid *h)
 {
-	bool on = h->running && h->accept_at <= h->now;
+	bool on = h->accept_at <= h->now;
 	struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.ptr = &h->listen_source};
 
 	if (on)
@@ -84,7 +84,7 @@ void listen_update(struct hybrid *h)
 int listen_open(struct hybrid *h, const char *path, char *why, size_t why_n)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	struct epoll_event ev = {.events = 0, .data.ptr = &h->listen_source};
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &h->listen_source};
 	autofd int fd = -1;
 	int r;
 

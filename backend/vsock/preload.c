@@ -1,25 +1,38 @@
 /* vmdeck-vsock.so: loaded into QEMU by LD_PRELOAD, it answers the vhost ioctls of one descriptor
- * (-device vhost-vsock-device,vhostfd=N, any file) from user space, and passes all others on.
- * VMDECK_VSOCK="fd=N path=PATH" says which descriptor, and where to bind the hybrid socket; without
- * the variable the library does nothing. */
+ * (-device vhost-vsock-device,vhostfd=N, any file) from user space, and keeps the mapping of guest
+ * memory (ram.h); all other calls are passed on. VMDECK_VSOCK (env.h) says which descriptors, and
+ * where to bind the hybrid socket; without the variable the library does nothing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vhost.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "backend/base/util.h"
 #include "backend/vsock/device.h"
+#include "backend/vsock/env.h"
+#include "backend/vsock/ram.h"
 
-/* Global, as ioctl(2) has no other place to find it. Written once, before main. */
+#define USAGE "'fd=N [ram=N] [private=0|1] path=PATH'"
+
+/* Global, as ioctl(2) and mmap(2) have no other place to find it. Written once, before main. */
 static struct {
 	int fd;
 	struct device *dev;
+	bool has_ram;
+	struct ram ram;
 } preload = {.fd = -1};
 
 int ioctl(int fd, unsigned long request, ...) __attribute__((visibility("default")));
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
+	__attribute__((visibility("default")));
+/* What a program built for large files calls; the same here, as off_t has 64 bits. */
+void *mmap64(void *addr, size_t len, int prot, int flags, int fd, off64_t offset)
+	__attribute__((visibility("default"), alias("mmap")));
+_Static_assert(sizeof(off_t) == sizeof(off64_t), "mmap is mmap64");
 
 int ioctl(int fd, unsigned long request, ...)
 {
@@ -46,47 +59,50 @@ __attribute__((noreturn)) static void die(const char *sentence)
 	_exit(1);
 }
 
-/* "fd=N path=PATH"; the path is the rest. */
-static int parse(const char *s, const char **ret_path)
+void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
-	char *end;
-	long fd;
+	const struct ram_call c = {addr, len, prot, flags, fd, offset};
+	char why[256];
+	void *p;
 
-	if (strncmp(s, "fd=", 3) != 0)
-		return -1;
-	errno = 0;
-	fd = strtol(s + 3, &end, 10);
-	if (errno || end == s + 3 || fd < 0 || fd > INT32_MAX || strncmp(end, " path=", 6) != 0)
-		return -1;
-	*ret_path = end + 6;
-	return (int)fd;
+	if (!preload.has_ram)
+		return (void *)syscall(SYS_mmap, addr, len, prot, flags, fd, offset);
+	/* A second view of guest memory that nobody keeps would make a snapshot wrong in silence.
+	 */
+	if (ram_mmap(&preload.ram, &c, &p, why, sizeof(why)) < 0)
+		die(why);
+	return p;
 }
 
 __attribute__((constructor)) static void preload_init(void)
 {
-	const char *env = getenv("VMDECK_VSOCK"), *path;
-	autofree char *copy = env ? strdup(env) : NULL;
+	const char *text = getenv("VMDECK_VSOCK");
+	autofree char *copy = text ? strdup(text) : NULL;
+	struct env env;
 	char why[512];
-	int fd;
 
-	if (!env)
+	if (!text)
 		return;
 	if (!copy)
 		die("out of memory");
 	/* Not for the processes that QEMU starts. */
 	unsetenv("LD_PRELOAD");
 	unsetenv("VMDECK_VSOCK");
-	fd = parse(copy, &path);
-	if (fd < 0) {
-		snprintf(why, sizeof(why), "VMDECK_VSOCK is '%.300s', but must be 'fd=N path=PATH'",
-			copy);
+	if (!env_parse(copy, &env)) {
+		snprintf(why, sizeof(why), "VMDECK_VSOCK is '%.300s', but must be " USAGE, copy);
 		die(why);
 	}
-	if (fcntl(fd, F_GETFD) < 0) {
-		snprintf(why, sizeof(why), "descriptor %d of VMDECK_VSOCK is not open", fd);
+	if (fcntl(env.fd, F_GETFD) < 0) {
+		snprintf(why, sizeof(why), "descriptor %d of VMDECK_VSOCK is not open", env.fd);
 		die(why);
 	}
-	if (device_new(&preload.dev, path, why, sizeof(why)) < 0)
+	if (device_new(&preload.dev, env.path, why, sizeof(why)) < 0)
 		die(why);
-	preload.fd = fd;
+	preload.fd = env.fd;
+	if (env.ram < 0)
+		return;
+	if (ram_init(&preload.ram, env.ram, env.privately, why, sizeof(why)) < 0)
+		die(why);
+	preload.has_ram = true;
+	device_set_ram(preload.dev, &preload.ram);
 }

@@ -1,6 +1,5 @@
-/* Host streams: the CONNECT line, and the operations the mux moves bytes with. All descriptors are
+/* Host streams: the first line, and the operations the mux moves bytes with. All descriptors are
  * watched edge-triggered: one registration each, and a change of it only while one is full. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +9,8 @@
 
 #include "backend/base/util.h"
 #include "backend/vsock/hybrid_internal.h"
+#include "backend/vsock/line.h"
+#include "backend/vsock/ram.h"
 
 #define WATCH (EPOLLIN | EPOLLRDHUP | EPOLLET)
 
@@ -53,6 +54,8 @@ void stream_close_greeting(struct hybrid *h)
 {
 	while (!list_empty(&h->greeting))
 		stream_close(h, container_of(h->greeting.next, struct stream, node));
+	while (!list_empty(&h->waiting))
+		stream_close(h, container_of(h->waiting.next, struct stream, node));
 }
 
 void stream_expire(struct hybrid *h)
@@ -79,44 +82,12 @@ static void arm(struct hybrid *h, struct stream *s, bool on)
 		s->armed = on;
 }
 
-/* "CONNECT <port>": the first two words of the line. */
-static bool parse_connect(const char *line, size_t len, uint32_t *ret_port)
-{
-	static const char word[] = "connect";
-	const char *p = line, *end = line + len;
-	uint64_t port = 0;
-	size_t i = 0;
-
-	while (p < end && isspace((unsigned char)*p))
-		p++;
-	for (; p < end && word[i] && tolower((unsigned char)*p) == word[i]; p++)
-		i++;
-	if (word[i] || p == end || !isspace((unsigned char)*p))
-		return false;
-	while (p < end && isspace((unsigned char)*p))
-		p++;
-	for (i = 0; p < end && isdigit((unsigned char)*p); p++, i++) {
-		port = port * 10 + (uint64_t)(*p - '0');
-		if (port > UINT32_MAX)
-			return false;
-	}
-	if (i == 0 || (p < end && !isspace((unsigned char)*p)))
-		return false;
-	*ret_port = (uint32_t)port;
-	return true;
-}
-
-static void greeted(struct hybrid *h, struct stream *s, bool more)
+static void dial(struct hybrid *h, struct stream *s, bool more)
 {
 	struct conn *c;
-	uint32_t port;
 
 	list_del(&s->node);
-	if (!parse_connect(s->line, s->line_len, &port)) {
-		stream_close(h, s);
-		return;
-	}
-	c = mux_dial(&h->mux, port, s);
+	c = mux_dial(&h->mux, s->port, s);
 	if (!c) {
 		stream_close(h, s);
 		return;
@@ -125,6 +96,55 @@ static void greeted(struct hybrid *h, struct stream *s, bool more)
 	h->greeting_count--;
 	if (more || s->eof)
 		mux_host_readable(&h->mux, c, s->eof);
+}
+
+void stream_dial_waiting(struct hybrid *h)
+{
+	while (!list_empty(&h->waiting))
+		dial(h, container_of(h->waiting.next, struct stream, node), true);
+}
+
+static void answer_memory(struct hybrid *h, struct stream *s, bool make_private)
+{
+	enum ram_state state = RAM_NONE;
+	char why[200] = "no guest memory is mapped", text[256];
+	int r = make_private ? -ENXIO : 0;
+
+	if (h->ram && make_private)
+		r = ram_make_private(h->ram, why, sizeof(why));
+	if (h->ram)
+		state = ram_state(h->ram);
+	snprintf(text, sizeof(text), "%s %s\n", r < 0 ? "ERROR" : "OK",
+		r < 0 ? why : ram_state_name(state));
+	/* The first bytes on this socket: they fit, or the peer is gone and it is closed anyway. */
+	(void)!send(s->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+	stream_close(h, s);
+}
+
+static void greeted(struct hybrid *h, struct stream *s, bool more)
+{
+	switch (line_parse(s->line, s->line_len, &s->port)) {
+	case LINE_CONNECT:
+		if (h->running) {
+			dial(h, s, more);
+			return;
+		}
+		/* Until the device runs: without a limit in time, as a VM may be paused for long.
+		 */
+		s->waiting = true;
+		list_del(&s->node);
+		list_push(&h->waiting, &s->node);
+		return;
+	case LINE_MEMORY_STATE:
+		answer_memory(h, s, false);
+		return;
+	case LINE_MEMORY_PRIVATE:
+		answer_memory(h, s, true);
+		return;
+	case LINE_BAD:
+		break;
+	}
+	stream_close(h, s);
 }
 
 /* Takes the line and not a byte more: what follows is the guest's. */
@@ -180,7 +200,7 @@ static void on_stream(struct hybrid *h, struct source *src, uint32_t ev)
 		conn_events(h, s, ev);
 	else if (s->hup)
 		stream_close(h, s);
-	else
+	else if (!s->waiting)
 		greet(h, s);
 }
 

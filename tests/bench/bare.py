@@ -13,6 +13,7 @@ HEADER = struct.Struct("<BBHI")
 READY, HELLO, HELLO_ACK = 0x01, 0x02, 0x03
 OUT_OPEN, OUT_RESUME = 0x20, 0x21
 REQ, ACK, GO, EXIT = 0x40, 0x41, 0x43, 0x4c
+RESTORED = 2
 LIMIT = 120
 
 
@@ -52,9 +53,9 @@ class Conn:
                 return payload
 
 
-def hello_payload(hostname, argv):
+def hello_payload(version, hostname, argv):
     strings = b"".join(text(a) for a in argv)
-    return (struct.pack("<I", 1) + os.urandom(16) + os.urandom(16) + struct.pack("<Q", time.time_ns()) +
+    return (version + os.urandom(16) + os.urandom(16) + struct.pack("<Q", time.time_ns()) +
             os.urandom(64) + struct.pack("<IBHH", 0, 0, 24, 80) + text(hostname) +
             struct.pack("<H", len(argv)) + strings + struct.pack("<H", 0))
 
@@ -91,55 +92,75 @@ class Bare:
         proc = pathlib.Path(f"/proc/{model['pid']}")
         argv = (proc / "cmdline").read_bytes().decode().split("\0")[:-1]
         run_dir = os.path.dirname(model["vsock_path"])
-        self.dir = pathlib.Path(folder)
+        folder = str(folder)
+        self.prepare([a.replace(model["dir"], folder).replace(run_dir, folder) for a in argv], folder)
+
+    def prepare(self, argv, folder):
+        self.argv, self.dir = argv, pathlib.Path(folder)
         self.vsock = self.dir / "v.sock"
-        self.argv = [a.replace(model["dir"], str(self.dir)).replace(run_dir, str(self.dir)) for a in argv]
         self.monitor_fds = [int(a.split("fd=")[1].split(",")[0]) for a in argv if "socket," in a and "fd=" in a]
         self.ram_fds = [int(n) for a in argv for n in re.findall(r"mem-path=/proc/self/fd/([0-9]+)", a)]
-        self.pid = None
+        self.pid, self.ram, self.sockets = None, -1, []
 
     def start(self, library):
-        self.control = self.listen("v.sock_4990")
-        self.output = self.listen("v.sock_4991")
-        monitor = self.listen("qmp.sock")
+        self.bind()
+        self.ram = os.memfd_create("bare-ram")
+        self.spawn(library, {fd: self.ram for fd in self.ram_fds})
+
+    def bind(self):
+        """All that QEMU and its guest dial is there before QEMU is."""
+        self.control, self.output, self.monitor = map(self.listen, ("v.sock_4990", "v.sock_4991", "qmp.sock"))
+
+    def spawn(self, library, fds):
+        """fds: number in QEMU -> descriptor of ours (or of nobody: borrowed until the end of this call)."""
         null = os.open("/dev/null", os.O_RDWR)
         log = os.open(self.dir / "vmm.log", os.O_WRONLY | os.O_CREAT)
-        ram = os.memfd_create("bare-ram")
+        wanted = {0: null, 1: log, 2: log, 200: null, **{fd: self.monitor.fileno() for fd in self.monitor_fds}, **fds}
         # Above every number that QEMU is given, so that no dup2 hits another's source.
-        sources = {s: fcntl.fcntl(s, fcntl.F_DUPFD_CLOEXEC, 300) for s in (monitor.fileno(), ram)}
-        actions = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, log, 1), (os.POSIX_SPAWN_DUP2, log, 2),
-                   (os.POSIX_SPAWN_DUP2, null, 200)]
-        actions += [(os.POSIX_SPAWN_DUP2, sources[monitor.fileno()], fd) for fd in self.monitor_fds]
-        actions += [(os.POSIX_SPAWN_DUP2, sources[ram], fd) for fd in self.ram_fds]
+        sources = {s: fcntl.fcntl(s, fcntl.F_DUPFD_CLOEXEC, 300) for s in set(wanted.values())}
+        actions = [(os.POSIX_SPAWN_DUP2, sources[s], fd) for fd, s in wanted.items()]
         env = dict(os.environ, LD_PRELOAD=str(library), VMDECK_VSOCK=f"fd=200 path={self.vsock}")
         self.pid = os.posix_spawn(self.argv[0], self.argv, env, file_actions=actions)
-        for fd in (null, log, ram, *sources.values()):
+        for fd in (null, log, *sources.values()):
             os.close(fd)
-        monitor.close()
 
     def listen(self, name):
         s = socket.socket(socket.AF_UNIX)
         s.bind(str(self.dir / name))
         s.listen(128)
-        s.settimeout(LIMIT)
-        return s
+        return self.keep(s)
+
+    def keep(self, sock):
+        sock.settimeout(LIMIT)
+        self.sockets.append(sock)
+        return sock
+
+    def greet(self):
+        """READY, HELLO with a generation that the guest has not seen, HELLO_ACK: its verdict."""
+        c = Conn(self.keep(self.control.accept()[0]))
+        version = c.until(READY)[:4]
+        c.sock.sendall(frame(HELLO, hello_payload(version, "bare", ["sleep", "100000"])))
+        return c.until(HELLO_ACK)[16]
+
+    def accept_output(self):
+        out = Conn(self.keep(self.output.accept()[0]))
+        out.until(OUT_OPEN)
+        out.sock.sendall(frame(OUT_RESUME, struct.pack("<Q", 0)))
 
     def hello(self):
-        c = Conn(self.control.accept()[0])
-        c.until(READY)
-        c.sock.sendall(frame(HELLO, hello_payload("bare", ["sleep", "100000"])))
-        c.until(HELLO_ACK)
-        self.connection = c
-        self.out = Conn(self.output.accept()[0])
-        self.out.until(OUT_OPEN)
-        self.out.sock.sendall(frame(OUT_RESUME, struct.pack("<Q", 0)))
+        self.greet()
+        self.accept_output()
 
     def stop(self):
         if self.pid:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)
         self.pid = None
-        for s in (self.control, self.output):
+        for s in self.sockets:
             s.close()
-        for name in ("ram", "v.sock", "v.sock_4990", "v.sock_4991", "qmp.sock"):
+        self.sockets = []
+        if self.ram >= 0:
+            os.close(self.ram)
+        self.ram = -1
+        for name in ("v.sock", "v.sock_4990", "v.sock_4991", "qmp.sock", "serial.log", "vmm.log"):
             (self.dir / name).unlink(missing_ok=True)

@@ -1,9 +1,11 @@
 """What the parts of the bench share: clocks, percentiles, the table, the two ways to run a command."""
 import os
+import statistics
 import struct
+import threading
 import time
 
-from decklib import BUILD, Frames
+from decklib import BUILD, LIMIT, Frames
 
 HEAD = f"  {'':58} {'measured':>24}  {'ratio':>6}  bar"
 
@@ -20,8 +22,8 @@ def row(name, value, ratio=None, bar=None):
     print(f"  {name:58} {value:>24}{verdict}", flush=True)
 
 
-def check(name, value, good):
-    print(f"  {name:58} {value:>24}  {'':6}  {'':5} {'ok' if good else 'LOST'}", flush=True)
+def check(name, value, good, bad="LOST"):
+    print(f"  {name:58} {value:>24}  {'':6}  {'':5} {'ok' if good else bad}", flush=True)
 
 
 def percentile(values, p):
@@ -29,10 +31,38 @@ def percentile(values, p):
     return values[min(len(values) - 1, int(len(values) * p / 100))]
 
 
+def pair_ratio(pairs):
+    """The median of each pair's ratio: both of a pair met the same noise."""
+    return statistics.median(b / a for a, b in pairs)
+
+
+def medians(pairs):
+    return [statistics.median(x) for x in zip(*pairs)]
+
+
 def timed(fn):
     start = time.perf_counter()
     fn()
     return time.perf_counter() - start
+
+
+def parallel(n, fn):
+    """n threads that start together; the first exception of any is raised here."""
+    errors, barrier = [], threading.Barrier(n)
+
+    def one(i):
+        try:
+            barrier.wait(LIMIT)
+            fn(i)
+        except Exception as e:  # noqa: BLE001 - raised below
+            errors.append(e)
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(n)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if errors:
+        raise errors[0]
 
 
 def spawn_wait(deck, *argv):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make bench: vmdeck against bare QEMU, both in one run, in turn, so that a slow or noisy machine slows both.
 Prints medians and ratios and whether each is within its bar. Nothing here is a timed test: a bar that is
-missed is reported, the exit code is 1 only when data was lost."""
+missed is reported, the exit code is 1 only when data was lost or something was left behind."""
 import argparse
 import os
 import pathlib
@@ -13,29 +13,29 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "bench")]
-PARTS = ["boot", "exec", "parallel", "many", "flood"]
+PARTS = ["boot", "exec", "parallel", "many", "flood", "restore", "healthy", "memory", "pause", "cycles"]
 ap = argparse.ArgumentParser(description=__doc__)
 ap.add_argument("--build", default="build/rel")
-ap.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s")
-ap.add_argument("-n", type=int, default=15, help="pairs of boots")
+ap.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s; or floor: bare QEMU alone")
+ap.add_argument("-n", type=int, default=15, help="pairs of boots, of restores, of pauses")
+ap.add_argument("--restores", type=int, default=100, help="restores to healthy")
+ap.add_argument("--cycles", type=int, default=300, help="snapshot, clone, exec, remove")
+ap.add_argument("--seed", type=int, default=3, help="of the cycles")
 args = ap.parse_args()
+for part in args.only.split(","):
+    if part not in [*PARTS, "floor"]:
+        ap.error(f"no part is named '{part}': {', '.join(PARTS)} or floor")
 os.environ["DECK_BUILD"] = str((ROOT / args.build).resolve())
 
 from bare import Bare, raw_exec  # noqa: E402
 from decklib import BUILD, Deck, fd_count, wait_for  # noqa: E402
 from flood import bench_flood  # noqa: E402
-from measure import HEAD, check, ms, row, rpc_exec, spawn_wait, timed  # noqa: E402
+from floor import Floor, bench_floor  # noqa: E402
+from lifecycle import bench_cycles, bench_memory, bench_pause  # noqa: E402
+from measure import HEAD, check, medians, ms, pair_ratio, row, rpc_exec, spawn_wait, timed  # noqa: E402
+from restore import bench_healthy, bench_restore  # noqa: E402
 
 TRUE = "/bin/true"
-
-
-def pair_ratio(pairs):
-    """The median of each pair's ratio: both of a pair met the same noise."""
-    return statistics.median(b / a for a, b in pairs)
-
-
-def medians(pairs):
-    return [statistics.median(x) for x in zip(*pairs)]
 
 
 def bench_boot(deck, model, folder):
@@ -114,22 +114,28 @@ def bench_many(deck, model, n=1000):
 def main():
     deck = Deck()
     folder = tempfile.mkdtemp(prefix="bare-")
-    wanted, good = args.only.split(","), True
+    floor, good = Floor(deck), True
     try:
         model = deck.boot("model")
+        parts = {
+            "boot": lambda: bench_boot(deck, model, folder),
+            "exec": lambda: bench_exec(deck, model),
+            "parallel": lambda: bench_parallel(deck),
+            "many": lambda: bench_many(deck, model),
+            "flood": lambda: bench_flood(deck),
+            "floor": lambda: bench_floor(floor, args.n),
+            "restore": lambda: bench_restore(deck, floor, args.n),
+            "healthy": lambda: bench_healthy(deck, floor, args.restores),
+            "memory": lambda: bench_memory(deck),
+            "pause": lambda: bench_pause(deck, floor, args.n),
+            "cycles": lambda: bench_cycles(deck, args.cycles, args.seed),
+        }
         print(f"vmdeck bench: {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), {model['vmm']} "
               f"{model['version']} ({model['accel']}), {model['mem_mib']} MiB\n{HEAD}", flush=True)
-        if "boot" in wanted:
-            bench_boot(deck, model, folder)
-        if "exec" in wanted:
-            bench_exec(deck, model)
-        if "parallel" in wanted:
-            bench_parallel(deck)
-        if "many" in wanted:
-            good &= bench_many(deck, model)
-        if "flood" in wanted:
-            good &= bench_flood(deck)
+        for name in args.only.split(","):
+            good &= parts[name]() is not False
     finally:
+        floor.close()
         deck.close()
         shutil.rmtree(folder, ignore_errors=True)
     return 0 if good else 1

@@ -26,6 +26,8 @@ static void decode_big(const struct wire_frame *f)
 	struct wire_hello_ack ack;
 	struct wire_vitals vitals;
 	struct wire_out_open open;
+	struct wire_serving serving;
+	struct wire_quiesced quiesced;
 
 	if (!wire_get_ready(f, &ready))
 		check(f, wire_put_ready(again, sizeof(again), &ready));
@@ -33,6 +35,10 @@ static void decode_big(const struct wire_frame *f)
 		check(f, wire_put_hello(again, sizeof(again), &hello));
 	if (!wire_get_hello_ack(f, &ack))
 		check(f, wire_put_hello_ack(again, sizeof(again), &ack));
+	if (!wire_get_serving(f, &serving))
+		check(f, wire_put_serving(again, sizeof(again), &serving));
+	if (!wire_get_quiesced(f, &quiesced))
+		check(f, wire_put_quiesced(again, sizeof(again), &quiesced));
 	if (!wire_get_vitals(f, &vitals))
 		check(f, wire_put_vitals(again, sizeof(again), &vitals));
 	if (!wire_get_out_open(f, &open))
@@ -49,6 +55,7 @@ static void decode_small(const struct wire_frame *f)
 	uint32_t c;
 	uint16_t rows, cols;
 	uint8_t u;
+	int64_t step;
 	int32_t v;
 
 	if (!wire_get_u8(f, &u))
@@ -63,6 +70,8 @@ static void decode_small(const struct wire_frame *f)
 		check(f, wire_put_size(again, sizeof(again), f->type, rows, cols));
 	if (!wire_get_exit(f, &u, &v))
 		check(f, wire_put_exit(again, sizeof(again), f->type, u, v));
+	if (!wire_get_thawed(f, &u, &step))
+		check(f, wire_put_thawed(again, sizeof(again), u, step));
 	if (!wire_get_poweroff(f, &u, &c))
 		check(f, wire_put_poweroff(again, sizeof(again), u, c));
 	if (!wire_get_out_data(f, &a, &bytes, &c))

@@ -223,6 +223,8 @@ void agent_hello(struct agent_proc *a, uint8_t generation, const char *const *ar
 	peer_expect(&a->control, WIRE_HELLO_ACK, &f);
 	assert_int_equal(wire_get_hello_ack(&f, ret), 0);
 	assert_memory_equal(ret->generation, h.generation, WIRE_ID);
+	peer_expect(&a->control, WIRE_SERVING, &f);
+	assert_int_equal(wire_get_serving(&f, &a->serving), 0);
 }
 
 void agent_output(struct agent_proc *a, struct wire_out_open *ret)

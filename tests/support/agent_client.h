@@ -35,15 +35,16 @@ struct agent_proc {
 	pid_t pid;
 	int control_fd, output_fd; /* listeners */
 	struct peer control, output;
-	uint64_t stored; /* output: first byte not stored yet */
+	uint64_t stored;             /* output: first byte not stored yet */
+	struct wire_serving serving; /* the last one */
 };
 
 /* A listening UNIX socket at path + suffix. */
 int listen_at(const char *path, const char *suffix);
 /* Starts the agent; does not answer it yet. */
 void agent_start(struct agent_proc *a);
-/* Waits for READY, answers HELLO, waits for HELLO_ACK. generation: any byte. argv NULL: the shell.
- */
+/* Waits for READY, answers HELLO, waits for HELLO_ACK and SERVING. generation: any byte. argv NULL:
+ * the shell. */
 void agent_hello(struct agent_proc *a, uint8_t generation, const char *const *argv, bool tty,
 	struct wire_hello_ack *ret);
 /* Waits for the output connection and resumes it at a->stored. */

@@ -25,6 +25,28 @@ static void on_ready(struct guest *g, const struct wire_hello_ack *ack)
 	}
 }
 
+static void on_dial(struct guest *g)
+{
+	struct seen *s = guest_user(g);
+
+	s->dial++;
+}
+
+static void on_serving(struct guest *g, const struct wire_serving *m)
+{
+	struct seen *s = guest_user(g);
+
+	s->serving++;
+	s->last_serving = *m;
+}
+
+static void on_output_open(struct guest *g)
+{
+	struct seen *s = guest_user(g);
+
+	s->output_open++;
+}
+
 static void on_lost(struct guest *g, const char *why)
 {
 	struct seen *s = guest_user(g);
@@ -89,7 +111,10 @@ void fake_open_main(struct seen *s, const char *const *argv, bool tty)
 {
 	static const char *const env[] = {"A=1", "B=2", "C=3", NULL};
 	static const struct guest_callbacks cb = {
+		.on_dial = on_dial,
 		.on_ready = on_ready,
+		.on_serving = on_serving,
+		.on_output_open = on_output_open,
 		.on_lost = on_lost,
 		.on_vitals = on_vitals,
 		.on_output = on_output,
@@ -144,13 +169,15 @@ void fake_control(struct peer *p)
 void fake_serve(struct seen *s, struct peer *p)
 {
 	struct wire_hello_ack m = {.verdict = WIRE_BOOTED, .total_us = 7, .clock_step_ns = -5};
+	const struct wire_serving serving = {.execs = 2, .dropped = 1, .us = 9};
+	int before = s->serving, n;
 	uint8_t b[256];
-	int before = s->ready;
 
 	fake_control(p);
 	memcpy(m.generation, fake_generation, WIRE_ID);
-	peer_put(p, wire_put_hello_ack(b, sizeof(b), &m), b);
-	T_UNTIL(s->ready > before, "HELLO_ACK");
+	n = wire_put_hello_ack(b, sizeof(b), &m);
+	peer_put(p, n + wire_put_serving(b + n, sizeof(b) - (size_t)n, &serving), b);
+	T_UNTIL(s->serving > before, "SERVING");
 }
 
 uint64_t fake_output(struct peer *p, uint8_t stream, uint64_t first, uint64_t next, int main_state)

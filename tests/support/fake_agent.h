@@ -7,8 +7,9 @@
 
 /* What the callbacks of the guest under test have seen. */
 struct seen {
-	int ready, lost, vitals, output, main_exit, bye;
+	int dial, ready, serving, lost, vitals, output_open, output, main_exit, bye;
 	struct wire_hello_ack ack;
+	struct wire_serving last_serving;
 	char why[256];
 	uint8_t how, reason;
 	int32_t value;
@@ -31,7 +32,7 @@ int fake_log_count(const struct seen *s, const char *needle);
 
 /* Dials control, READY, takes HELLO. */
 void fake_control(struct peer *p);
-/* The same and HELLO_ACK; waits until the guest serves. */
+/* The same and HELLO_ACK with SERVING; waits until the guest serves. */
 void fake_serve(struct seen *s, struct peer *p);
 /* Dials output with OUT_OPEN; returns the offset of OUT_RESUME. */
 uint64_t fake_output(struct peer *p, uint8_t stream, uint64_t first, uint64_t next, int main_state);

@@ -125,6 +125,33 @@ static int resume_vm(struct vmm *v, vmm_done *done, struct err *e)
 	return answer_later(v, done, VMM_RUNNING);
 }
 
+/* A process of this host has no device state. */
+static int load(struct vmm *v, vmm_done *done, struct err *e)
+{
+	(void)v;
+	(void)done;
+	return err_set(e, EOPNOTSUPP, "process: an ordinary process has no state to load");
+}
+
+static int save(
+	struct vmm *v, const char *state_path, struct frozen *memory, vmm_done *done, struct err *e)
+{
+	(void)v;
+	(void)state_path;
+	(void)memory;
+	(void)done;
+	return err_set(e, EOPNOTSUPP, "process: an ordinary process has no state to save");
+}
+
+static int machine(const struct vmm_config *c, struct vmm_machine *ret, struct err *e)
+{
+	(void)c;
+	(void)e;
+	*ret = (struct vmm_machine){.version = "test", .tsc_khz = 1000000};
+	memset(ret->digest, '0', sizeof(ret->digest) - 1);
+	return 0;
+}
+
 static void kill_vm(struct vmm *v)
 {
 	proc_signal(&v->proc, SIGKILL);
@@ -154,6 +181,9 @@ const struct vmm_ops vmm_process = {
 	.create = create,
 	.start = start,
 	.adopt = adopt,
+	.load = load,
+	.save = save,
+	.machine = machine,
 	.pause = pause_vm,
 	.resume = resume_vm,
 	.kill = kill_vm,

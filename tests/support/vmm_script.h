@@ -11,11 +11,14 @@ struct script_vm {
 	enum vmm_state to;
 	bool first; /* it is start or adopt */
 	int kills;
+	char state_path[512];  /* of the last save */
+	struct frozen *memory; /* of the save under way */
 };
 
 /* The vmm made last that was not destroyed yet, or NULL. */
 struct script_vm *script_last(void);
-/* Ends the operation under way: 0, or -errno with a sentence. */
+/* Ends the operation under way: 0, or -errno with a sentence. A save then has made its file and its
+ * memory. */
 void script_answer(int r);
 /* The monitor says that the vCPUs run or stand still. */
 void script_state(enum vmm_state to);

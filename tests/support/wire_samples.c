@@ -98,6 +98,47 @@ static int get_hello_ack(const struct wire_frame *f)
 	return wire_get_hello_ack(f, &m);
 }
 
+static int put_serving(uint8_t *buf, size_t cap)
+{
+	const struct wire_serving m = {.execs = 3, .dropped = 0x01020304, .us = 2500};
+
+	return wire_put_serving(buf, cap, &m);
+}
+
+static int get_serving(const struct wire_frame *f)
+{
+	struct wire_serving m;
+
+	return wire_get_serving(f, &m);
+}
+
+static int put_quiesced(uint8_t *buf, size_t cap)
+{
+	const struct wire_quiesced m = {.drained = 1, .us = 7000, .execs = 2, .next = 1ull << 33};
+
+	return wire_put_quiesced(buf, cap, &m);
+}
+
+static int get_quiesced(const struct wire_frame *f)
+{
+	struct wire_quiesced m;
+
+	return wire_get_quiesced(f, &m);
+}
+
+static int put_thawed(uint8_t *buf, size_t cap)
+{
+	return wire_put_thawed(buf, cap, 1, -150000000);
+}
+
+static int get_thawed(const struct wire_frame *f)
+{
+	uint8_t in_time;
+	int64_t step;
+
+	return wire_get_thawed(f, &in_time, &step);
+}
+
 static int put_vitals(uint8_t *buf, size_t cap)
 {
 	struct wire_vitals m = {.uptime_ns = 5};
@@ -269,6 +310,9 @@ const struct wire_sample wire_samples[] = {
 	{WIRE_READY, put_ready, get_ready},
 	{WIRE_HELLO, put_hello, get_hello},
 	{WIRE_HELLO_ACK, put_hello_ack, get_hello_ack},
+	{WIRE_SERVING, put_serving, get_serving},
+	{WIRE_QUIESCED, put_quiesced, get_quiesced},
+	{WIRE_THAWED, put_thawed, get_thawed},
 	{WIRE_VITALS, put_vitals, get_vitals},
 	{WIRE_OUT_OPEN, put_out_open, get_out_open},
 	{WIRE_REQ, put_exec_req, get_exec_req},

@@ -45,7 +45,7 @@ static void open_keep(int64_t keep)
 {
 	struct err e;
 
-	if (events_open_keep(&l, db(), keep, on_event, &l, &e) < 0)
+	if (events_open_keep(&l, db(), (struct edb_keep){keep, keep}, on_event, &l, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 

@@ -62,11 +62,15 @@ static void test_reconnect_and_newest_wins(void **state)
 	fake_serve(&seen, &p1);
 	assert_true(guest_connected(seen.g));
 	assert_int_equal(seen.ack.total_us, 7);
+	assert_int_equal(seen.last_serving.dropped, 1);
+	assert_int_equal(seen.last_serving.execs, 2);
 	peer_close(&p1);
 	t_until(&seen.lost, "loss");
 	assert_false(guest_connected(seen.g));
 	fake_serve(&seen, &p1);
 	assert_int_equal(seen.ready, 2);
+	assert_int_equal(seen.serving, 2);
+	assert_int_equal(seen.dial, 2);
 	/* The old connection is still open: the newest wins. */
 	fake_serve(&seen, &p2);
 	assert_int_equal(seen.ready, 3);
@@ -79,6 +83,7 @@ static void test_reconnect_and_newest_wins(void **state)
 	assert_int_equal(fake_log_count(&seen, "epoch.publish"), 3);
 	assert_int_equal(fake_log_count(&seen, "epoch.ack"), 3);
 	assert_int_equal(fake_log_count(&seen, "agent.dial"), 3);
+	assert_int_equal(fake_log_count(&seen, "rebind.done {\"dropped\":1,\"execs\":2,"), 3);
 	fake_close(&seen);
 }
 
@@ -256,8 +261,10 @@ static void test_redial_storm(void **state)
 
 static void test_silence_has_limits(void **state)
 {
+	struct wire_hello_ack ack = {.verdict = WIRE_RESUMED};
 	struct peer out;
 	uint64_t start = mono_ns();
+	uint8_t b[256];
 
 	(void)state;
 	fake_open(&seen);
@@ -273,6 +280,12 @@ static void test_silence_has_limits(void **state)
 	seen.lost = 0;
 	peer_expect_eof(&p1);
 	assert_non_null(strstr(seen.why, "no HELLO_ACK within 5 s"));
+	peer_close(&p1);
+	fake_control(&p1);
+	memcpy(ack.generation, fake_generation, WIRE_ID);
+	peer_put(&p1, wire_put_hello_ack(b, sizeof(b), &ack), b);
+	peer_expect_eof(&p1);
+	assert_non_null(strstr(seen.why, "no SERVING within 5 s"));
 	peer_close(&p1);
 	fake_close(&seen);
 }

@@ -162,6 +162,7 @@ static void test_new_stream_and_gap(void **state)
 	fake_stored(&p1, 1);
 	assert_int_equal(outlog_end(seen.out), 13);
 	assert_int_equal(fake_log_count(&seen, "output.accept"), 3);
+	assert_int_equal(seen.output_open, 3);
 	peer_close(&p1);
 	peer_close(&p2);
 	fake_close(&seen);

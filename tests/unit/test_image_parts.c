@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "backend/image/cpio.h"
-#include "backend/image/hash.h"
+#include "backend/base/hash.h"
 #include "backend/image/modules.h"
 #include "backend/image/package.h"
 #include "backend/image/tar.h"

@@ -82,7 +82,10 @@ static void command_line(void **state)
 	assert_non_null(strstr(append, "console=ttyS0 quiet reboot=t panic=-1 "));
 	assert_string_equal(strstr(append, " tsc="), " tsc=reliable tsc_early_khz=2600004");
 	assert_string_equal(cmd.env[0], "LD_PRELOAD=/lib/vmdeck-vsock.so");
-	assert_string_equal(cmd.env[1], "VMDECK_VSOCK=fd=200 path=/run/vmdeck/vms/0badcafe/v.sock");
+	assert_string_equal(
+		cmd.env[1], "VMDECK_VSOCK=fd=200 ram=4 path=/run/vmdeck/vms/0badcafe/v.sock");
+	assert_null(value(&cmd, "-incoming", 0));
+	assert_null(value(&cmd, "-blockdev", 0));
 	assert_null(cmd.env[2]);
 	for (int i = 0; i < cmd.argc; i++)
 		assert_null(strstr(cmd.argv[i], "kvm"));
@@ -106,12 +109,153 @@ static void command_line_variants(void **state)
 	assert_string_equal(strstr(value(&cmd, "-append", 0), " tsc_early_khz"),
 		" tsc_early_khz=2600004 debug x=1");
 	qemu_cmd_fini(&cmd);
+	c.incoming = &(struct vmm_incoming){"/s/state", "/s/memory"};
+	c.kernel = c.initrd = c.kernel_args = NULL;
+	assert_int_equal(qemu_cmd_build(&cmd, &c, &h, &e), 0);
+	assert_string_equal(value(&cmd, "-incoming", 0), "defer");
+	assert_string_equal(cmd.argv[cmd.argc - 1], "-S");
+	assert_null(value(&cmd, "-kernel", 0));
+	assert_null(value(&cmd, "-append", 0));
+	/* What QEMU is told of its memory is the same as at the boot. */
+	assert_string_equal(value(&cmd, "-object", 0), "memory-backend-file,id=mem,size=512M,"
+						       "mem-path=/proc/self/fd/4,share=on");
+	assert_string_equal(cmd.env[1],
+		"VMDECK_VSOCK=fd=200 ram=4 private=1 path=/run/vmdeck/vms/0badcafe/v.sock");
+	qemu_cmd_fini(&cmd);
 	h.preload = "/my programs/vmdeck-vsock.so";
 	assert_int_equal(qemu_cmd_build(&cmd, &c, &h, &e), -EINVAL);
 	qemu_cmd_fini(&cmd);
 	h.preload = "/a:b/vmdeck-vsock.so";
 	assert_int_equal(qemu_cmd_build(&cmd, &c, &h, &e), -EINVAL);
 	assert_non_null(strstr(e.msg, "/a:b/vmdeck-vsock.so"));
+}
+
+static void disks(void **state)
+{
+	static const struct vmm_disk two[] = {
+		{.layers = {{"/d/a,\"b\"/top", "qcow2"}, {"/d/mid", "qcow2"}, {"/d/low", "raw"}},
+			.count = 3},
+		{.layers = {{"/d/only", "qcow2"}}, .count = 1},
+	};
+	static const char *const want[] = {
+		"{\"driver\":\"raw\",\"node-name\":\"disk0-2\",\"read-only\":true,"
+		"\"cache\":{\"direct\":false,\"no-flush\":false},"
+		"\"file\":{\"driver\":\"file\",\"filename\":\"/d/low\",\"read-only\":true}}",
+		"{\"driver\":\"qcow2\",\"node-name\":\"disk0-1\",\"read-only\":true,"
+		"\"cache\":{\"direct\":false,\"no-flush\":false},"
+		"\"file\":{\"driver\":\"file\",\"filename\":\"/d/mid\",\"read-only\":true},"
+		"\"backing\":\"disk0-2\"}",
+		"{\"driver\":\"qcow2\",\"node-name\":\"disk0-0\",\"read-only\":false,"
+		"\"discard\":\"unmap\",\"cache\":{\"direct\":false,\"no-flush\":false},"
+		"\"file\":{\"driver\":\"file\",\"filename\":\"/d/a,\\\"b\\\"/top\","
+		"\"read-only\":false,\"discard\":\"unmap\"},\"backing\":\"disk0-1\"}",
+		"{\"driver\":\"qcow2\",\"node-name\":\"disk1-0\",\"read-only\":false,"
+		"\"discard\":\"unmap\",\"cache\":{\"direct\":false,\"no-flush\":false},"
+		"\"file\":{\"driver\":\"file\",\"filename\":\"/d/only\",\"read-only\":false,"
+		"\"discard\":\"unmap\"},\"backing\":null}",
+	};
+	struct vmm_config c = config;
+	struct qemu_cmd cmd;
+
+	(void)state;
+	c.disks = two;
+	c.disk_count = 2;
+	assert_int_equal(qemu_cmd_build(&cmd, &c, &host, NULL), 0);
+	for (size_t i = 0; i < countof(want); i++)
+		assert_string_equal(value(&cmd, "-blockdev", (int)i), want[i]);
+	assert_null(value(&cmd, "-blockdev", countof(want)));
+	/* The vsock device comes first. */
+	assert_string_equal(value(&cmd, "-device", 1), "virtio-blk-device,drive=disk0-0,id=disk0");
+	assert_string_equal(value(&cmd, "-device", 2), "virtio-blk-device,drive=disk1-0,id=disk1");
+	qemu_cmd_fini(&cmd);
+}
+
+static void disks_that_cannot_be(void **state)
+{
+	static struct vmm_disk many[VMM_DISKS_MAX + 1];
+	struct vmm_config c = config;
+	struct qemu_cmd cmd;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i <= VMM_DISKS_MAX; i++) {
+		many[i].count = VMM_LAYERS_MAX;
+		for (int k = 0; k < VMM_LAYERS_MAX; k++)
+			many[i].layers[k] = (struct vmm_layer){"/d", "qcow2"};
+	}
+	c.disks = many;
+	c.disk_count = VMM_DISKS_MAX;
+	assert_int_equal(qemu_cmd_build(&cmd, &c, &host, &e), 0);
+	qemu_cmd_fini(&cmd);
+	c.disk_count++;
+	assert_int_equal(qemu_cmd_build(&cmd, &c, &host, &e), -EINVAL);
+	c.disk_count = 1;
+	many[0].count = 0;
+	assert_int_equal(qemu_cmd_build(&cmd, &c, &host, &e), -EINVAL);
+	many[0].count = VMM_LAYERS_MAX + 1;
+	assert_int_equal(qemu_cmd_build(&cmd, &c, &host, &e), -EINVAL);
+	many[0].count = 2;
+	many[0].layers[0].format = "raw";
+	assert_int_equal(qemu_cmd_build(&cmd, &c, &host, &e), -EINVAL);
+	many[0].layers[0].format = "vmdk";
+	assert_int_equal(qemu_cmd_build(&cmd, &c, &host, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "disk 0 has the format 'vmdk'"));
+}
+
+/* ---- what a device state fits --------------------------------------------------------------- */
+
+static void machine_of(const struct vmm_config *c, struct vmm_machine *ret)
+{
+	struct err e;
+
+	if (vmm_qemu.machine(c, ret, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(strlen(ret->digest), 64);
+}
+
+static void machine_is_its_devices(void **state)
+{
+	static const struct vmm_disk chain[] = {
+		{.layers = {{"/d/top", "qcow2"}, {"/d/low", "raw"}}, .count = 2},
+		{.layers = {{"/d/only", "qcow2"}}, .count = 1},
+	};
+	struct vmm_machine m, other;
+	struct vmm_config c = config;
+
+	(void)state;
+	qemu_vm_need();
+	machine_of(&config, &m);
+	assert_int_equal(m.version[1], '.');
+	assert_true(m.tsc_khz > 100000);
+	/* A clone of it. */
+	c.id = "00000000";
+	c.dir = c.run_dir = "/elsewhere";
+	c.vsock_path = "/elsewhere/v.sock";
+	c.kernel = c.initrd = NULL;
+	c.incoming = &(struct vmm_incoming){"/s/state", "/s/memory"};
+	c.cid = 99;
+	machine_of(&c, &other);
+	assert_string_equal(m.digest, other.digest);
+	c.vcpus++;
+	machine_of(&c, &other);
+	assert_string_not_equal(m.digest, other.digest);
+	c.vcpus--;
+	c.mem_mib *= 2;
+	machine_of(&c, &other);
+	assert_string_not_equal(m.digest, other.digest);
+	c.mem_mib /= 2;
+	c.disks = chain;
+	c.disk_count = 1;
+	machine_of(&c, &other);
+	assert_string_not_equal(m.digest, other.digest);
+	/* Layers do not count, disks do. */
+	c.disks = chain + 1;
+	machine_of(&c, &m);
+	assert_string_equal(m.digest, other.digest);
+	c.disks = chain;
+	c.disk_count = 2;
+	machine_of(&c, &other);
+	assert_string_not_equal(m.digest, other.digest);
 }
 
 /* ---- choice of the driver ------------------------------------------------------------------- */
@@ -204,6 +348,9 @@ static void firecracker_is_named_but_not_used(void **state)
 	v = vmm_firecracker.create();
 	assert_int_equal(vmm_firecracker.start(v, NULL, &e), -EOPNOTSUPP);
 	assert_int_equal(vmm_firecracker.adopt(v, NULL, &e), -EOPNOTSUPP);
+	assert_int_equal(vmm_firecracker.load(v, NULL, &e), -EOPNOTSUPP);
+	assert_int_equal(vmm_firecracker.save(v, "state", NULL, NULL, &e), -EOPNOTSUPP);
+	assert_int_equal(vmm_firecracker.machine(&config, NULL, &e), -EOPNOTSUPP);
 	assert_int_equal(vmm_firecracker.pause(v, NULL, &e), -EOPNOTSUPP);
 	vmm_firecracker.kill(v);
 	vmm_firecracker.destroy(v);
@@ -418,6 +565,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command_line),
 		cmocka_unit_test(command_line_variants),
+		cmocka_unit_test(disks),
+		cmocka_unit_test(disks_that_cannot_be),
+		cmocka_unit_test(machine_is_its_devices),
 		cmocka_unit_test(pick_refuses),
 		cmocka_unit_test(pick_qemu),
 		cmocka_unit_test(pick_none),

@@ -111,6 +111,15 @@ static void test_bad_lines(void **state)
 		"CONNECT 1234567890 23456789 1234\n", /* 33 bytes */
 		"0123456789012345678901234567890123456789012345678901234567890123456789",
 		"\xff\xfe\x01\n",
+		"MEMORY\n",
+		"MEMORY \n",
+		"MEMORY privat\n",
+		"MEMORY private \n",
+		"MEMORY private now\n",
+		"memory private\n",
+		" MEMORY private\n",
+		"MEMORY private\r\n",
+		"MEMORY state 1\n",
 	};
 	struct vm v;
 	struct packet p;
@@ -232,6 +241,36 @@ static void test_guest_dials_nobody(void **state)
 	vm_fini(&v);
 }
 
+/* A pause: lines that come in it are acted on after it, with the bytes behind them, and those whose
+ * peer is at its end of file already. */
+static void test_connect_while_stopped(void **state)
+{
+	struct vm v;
+	struct packet p;
+	uint32_t port;
+	int open_fd, fd;
+
+	(void)state;
+	vm_init(&v, 0);
+	open_fd = vm_open(&v, 52, &port);
+	vm_stop(&v);
+	fd = vm_connect(&v, "CONNECT 53\ndata");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	vm_wait_count(&v, 2, 2);
+	assert_false(vm_recv(&v, &p, 0));
+	assert_int_equal(vm_start(&v), 0);
+	p = vm_expect(&v, PACKET_REQUEST);
+	assert_int_equal(p.dst_port, 53);
+	p = guest_packet(53, p.src_port, PACKET_RESPONSE);
+	vm_send(&v, &p, NULL);
+	assert_int_equal(vm_expect(&v, PACKET_RW).len, 4);
+	assert_memory_equal(v.guest.last_payload, "data", 4);
+	assert_int_equal(vm_expect(&v, PACKET_SHUTDOWN).flags, PACKET_SHUT_SEND);
+	close(fd);
+	close(open_fd);
+	vm_fini(&v);
+}
+
 /* A listener that is gone but left its name behind. */
 static void test_guest_dials_stale_name(void **state)
 {
@@ -251,13 +290,20 @@ static void test_connect_before_start(void **state)
 {
 	struct vm v;
 	struct packet p;
-	int fd[10];
+	int fd[10], gone;
 
 	(void)state;
 	vm_init_stopped(&v, 0);
 	for (unsigned i = 0; i < countof(fd); i++)
 		fd[i] = vm_connect(&v, "CONNECT 52\n");
-	assert_int_equal(device_count(v.dev), 0);
+	/* One that hangs up before is forgotten; one that says nonsense is ended at once. */
+	gone = vm_connect(&v, "CONNECT 52\n");
+	vm_wait_count(&v, countof(fd) + 1, countof(fd) + 1);
+	close(gone);
+	vm_wait_count(&v, countof(fd), countof(fd));
+	gone = vm_connect(&v, "CONNECT x\n");
+	assert_true(fd_ends(gone));
+	close(gone);
 	assert_int_equal(vm_start(&v), 0);
 	for (unsigned i = 0; i < countof(fd); i++) {
 		char line[32];
@@ -348,6 +394,7 @@ int main(void)
 		cmocka_unit_test(test_guest_dials_nobody),
 		cmocka_unit_test(test_guest_dials_stale_name),
 		cmocka_unit_test(test_connect_before_start),
+		cmocka_unit_test(test_connect_while_stopped),
 		cmocka_unit_test(test_bad_paths),
 		cmocka_unit_test(test_broken_and_reset),
 	};

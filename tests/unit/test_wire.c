@@ -55,6 +55,38 @@ static void test_control_round_trips(void **state)
 	assert_str(v.why, "oom_kills: no such file");
 }
 
+static void test_snapshot_round_trips(void **state)
+{
+	struct wire_serving s;
+	struct wire_quiesced q;
+	struct wire_frame f;
+	uint8_t in_time;
+	int64_t step;
+
+	(void)state;
+	f = sample_put(buf, WIRE_SERVING);
+	assert_int_equal(wire_get_serving(&f, &s), 0);
+	assert_int_equal(s.execs, 3);
+	assert_int_equal(s.dropped, 0x01020304);
+	assert_int_equal(s.us, 2500);
+
+	f = sample_put(buf, WIRE_QUIESCED);
+	assert_int_equal(wire_get_quiesced(&f, &q), 0);
+	assert_int_equal(q.drained, 1);
+	assert_int_equal(q.us, 7000);
+	assert_int_equal(q.execs, 2);
+	assert_true(q.next == 1ull << 33);
+
+	f = sample_put(buf, WIRE_THAWED);
+	assert_int_equal(wire_get_thawed(&f, &in_time, &step), 0);
+	assert_int_equal(in_time, 1);
+	assert_true(step == -150000000);
+	f = sample_frame(buf, wire_put_thawed(buf, SAMPLE_CAP, 0, INT64_MIN), WIRE_THAWED);
+	assert_int_equal(wire_get_thawed(&f, &in_time, &step), 0);
+	assert_int_equal(in_time, 0);
+	assert_true(step == INT64_MIN);
+}
+
 static void test_hello_round_trip(void **state)
 {
 	struct wire_frame f = sample_put(buf, WIRE_HELLO);
@@ -258,6 +290,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_control_round_trips),
+		cmocka_unit_test(test_snapshot_round_trips),
 		cmocka_unit_test(test_hello_round_trip),
 		cmocka_unit_test(test_exec_round_trips),
 		cmocka_unit_test(test_small_round_trips),

@@ -156,6 +156,13 @@ static void test_values_out_of_range(void **state)
 	f = sample_put(buf, WIRE_HELLO_ACK);
 	buf[WIRE_HEADER + 16] = WIRE_RESTORED + 1;
 	assert_int_equal(sample_get(&f), -EPROTO);
+	/* What is true or false has two values on the wire. */
+	f = sample_put(buf, WIRE_QUIESCED);
+	buf[WIRE_HEADER] = 2;
+	assert_int_equal(sample_get(&f), -EPROTO);
+	f = sample_put(buf, WIRE_THAWED);
+	buf[WIRE_HEADER] = 0xff;
+	assert_int_equal(sample_get(&f), -EPROTO);
 }
 
 static void test_nul_in_string(void **state)

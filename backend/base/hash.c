@@ -1,4 +1,4 @@
-#include "backend/image/hash.h"
+#include "backend/base/hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +13,19 @@ static int failed(struct err *e)
 	return err_set(e, EIO, "SHA-256 is not available in this system's libcrypto");
 }
 
+int hash_raw(const void *data, size_t len, uint8_t out[HASH_BYTES], struct err *e)
+{
+	return EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) ? 0 : failed(e);
+}
+
 int hash_bytes(const void *data, size_t len, char out[HASH_HEX], struct err *e)
 {
-	uint8_t sum[EVP_MAX_MD_SIZE];
+	uint8_t sum[HASH_BYTES];
+	int r = hash_raw(data, len, sum, e);
 
-	if (!EVP_Digest(data, len, sum, NULL, EVP_sha256(), NULL))
-		return failed(e);
-	hex_encode(out, sum, 32);
-	return 0;
+	if (!r)
+		hex_encode(out, sum, sizeof(sum));
+	return r;
 }
 
 static int hash_fd(EVP_MD_CTX *ctx, int fd, const char *path, struct err *e)
@@ -56,6 +61,6 @@ int hash_file(const char *path, char out[HASH_HEX], struct err *e)
 		r = failed(e);
 	EVP_MD_CTX_free(ctx);
 	if (!r)
-		hex_encode(out, sum, 32);
+		hex_encode(out, sum, HASH_BYTES);
 	return r;
 }
