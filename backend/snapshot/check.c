@@ -94,8 +94,8 @@ static int check_memory(const struct snapshot *s, bool *ret_verify, struct err *
 	return check_size(s, FILE_SUMS, store_sums_size(size), e);
 }
 
-int snapshot_check(const struct snapshot *s, const struct snapshot_host *host, bool *ret_verify,
-	struct err *e)
+int snapshot_check(
+	const struct snapshot *s, const struct snapshot_host *host, bool *ret_verify, struct err *e)
 {
 	bool verify = true;
 	int r = check_vmm(s, host, e);

@@ -35,9 +35,9 @@ static int load(const struct paths *p, const char *name, struct snapshot *s, str
 	*s = (struct snapshot){0};
 	if (lstat(dir, &st) < 0)
 		r = err_set(e, errno,
-			errno == ENOENT
-				? "there is no snapshot '%s': vmdeck snapshots lists those there are"
-				: "snapshot '%s' cannot be read",
+			errno == ENOENT ? "there is no snapshot '%s': vmdeck snapshots lists those "
+					  "there are"
+					: "snapshot '%s' cannot be read",
 			name);
 	else
 		r = manifest_read(dir, name, s, &why);
@@ -96,7 +96,8 @@ int snapshot_each(const struct paths *p,
 	}
 	free(list);
 	if (n > SNAPSHOTS_MAX)
-		return err_set(e, E2BIG, "'%s' has %d snapshots, of which %d are shown: remove some",
-			dir, n, SNAPSHOTS_MAX);
+		return err_set(e, E2BIG,
+			"'%s' has %d snapshots, of which %d are shown: remove some", dir, n,
+			SNAPSHOTS_MAX);
 	return 0;
 }

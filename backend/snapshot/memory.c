@@ -17,13 +17,13 @@
 struct writer {
 	const struct frozen *f;
 	struct sparse_reader base;
-	size_t run;       /* first run that is not behind us */
-	uint64_t run_at;  /* where its bytes are in pages_fd */
-	int out;          /* the memory file */
-	bool cloned;      /* it has the base's data already */
-	uint8_t *chunk;   /* owned */
-	uint8_t *sums;    /* owned: 32 bytes a chunk */
-	uint64_t data;    /* bytes of pages that are not zero */
+	size_t run;      /* first run that is not behind us */
+	uint64_t run_at; /* where its bytes are in pages_fd */
+	int out;         /* the memory file */
+	bool cloned;     /* it has the base's data already */
+	uint8_t *chunk;  /* owned */
+	uint8_t *sums;   /* owned: 32 bytes a chunk */
+	uint64_t data;   /* bytes of pages that are not zero */
 	struct meter meter;
 };
 
@@ -153,8 +153,8 @@ static void warm(struct writer *w)
 	if (sparse_begin(&r, w->out, w->f->size) < 0)
 		return;
 	while (r.from != UINT64_MAX) {
-		(void)posix_fadvise(w->out, (off_t)r.from, (off_t)(r.to - r.from),
-			POSIX_FADV_WILLNEED);
+		(void)posix_fadvise(
+			w->out, (off_t)r.from, (off_t)(r.to - r.from), POSIX_FADV_WILLNEED);
 		if (sparse_skip(&r) < 0)
 			return;
 	}

@@ -156,8 +156,8 @@ static int add_chunk(
 	return r < 0 ? r : buf_append(list, sum, sizeof(sum));
 }
 
-int sparse_file_sum(int fd, uint64_t size, const char *path, uint8_t out[32], struct meter *m,
-	struct err *e)
+int sparse_file_sum(
+	int fd, uint64_t size, const char *path, uint8_t out[32], struct meter *m, struct err *e)
 {
 	autofree uint8_t *chunk = sparse_chunk_new();
 	struct sparse_reader reader;

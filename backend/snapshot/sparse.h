@@ -27,8 +27,8 @@ int sparse_skip(struct sparse_reader *r);
 /* Whether n bytes at p (8-byte aligned, n a multiple of 8) are all zero. */
 bool sparse_is_zero(const void *p, size_t n);
 
-/* SHA-256 of a chunk: 1; of one of zeros 32 zero bytes: 0, so that a hole and zeros are the same and
- * neither needs to be hashed. -errno with e. */
+/* SHA-256 of a chunk: 1; of one of zeros 32 zero bytes: 0, so that a hole and zeros are the same
+ * and neither needs to be hashed. -errno with e. */
 int sparse_chunk_sum(const uint8_t *chunk, size_t len, uint8_t out[32], struct err *e);
 
 /* Room for a chunk, aligned to pages; freed by free. */
@@ -36,8 +36,8 @@ uint8_t *sparse_chunk_new(void);
 
 /* One digest of a file: SHA-256 over (index of 8 bytes little-endian, sum) of each chunk that is
  * not all zeros. Depends on content only, not on where the holes are. 0 or -errno with e. */
-int sparse_file_sum(int fd, uint64_t size, const char *path, uint8_t out[32], struct meter *m,
-	struct err *e);
+int sparse_file_sum(
+	int fd, uint64_t size, const char *path, uint8_t out[32], struct meter *m, struct err *e);
 
 /* Makes `to` (0600, must not exist) a copy of the open file: reflink where the filesystem can, else
  * its data only. m may be NULL. */

@@ -62,8 +62,7 @@ static int read_known(const struct snapshot *s, const char *file, uint64_t bytes
 		return err_set(e, ENOMEM, "snapshot '%s': no memory for '%s'", s->name, file);
 	r = sparse_pread(fd, data, bytes, 0);
 	if (r < 0)
-		return store_damaged(
-			e, s, "its file '%s' cannot be read: %s", file, strerror(-r));
+		return store_damaged(e, s, "its file '%s' cannot be read: %s", file, strerror(-r));
 	r = hash_bytes(data, bytes, sum, e);
 	if (r < 0)
 		return r;
@@ -95,8 +94,7 @@ static int verify_disk_file(const struct snapshot *s, const char *file,
 	if (r == -ECANCELED || (!r && memcmp(sum, want->sum, sizeof(sum)) == 0))
 		return r;
 	if (r < 0)
-		return store_damaged(
-			e, s, "its file '%s' cannot be read: %s", file, strerror(-r));
+		return store_damaged(e, s, "its file '%s' cannot be read: %s", file, strerror(-r));
 	hex_encode(have_hex, sum, sizeof(sum));
 	hex_encode(want_hex, want->sum, sizeof(want->sum));
 	return store_damaged(e, s,
@@ -136,13 +134,14 @@ static int verify_chunk(const struct snapshot *s, struct sparse_reader *reader, 
 	if (n > 0)
 		r = sparse_chunk_sum(chunk, len, sum, e);
 	if (n < 0)
-		return store_damaged(e, s,
-			"its memory cannot be read behind byte %" PRIu64 ": %s", pos, strerror(-n));
+		return store_damaged(e, s, "its memory cannot be read behind byte %" PRIu64 ": %s",
+			pos, strerror(-n));
 	if (r < 0)
 		return r;
 	if (memcmp(sum, want, sizeof(sum)) != 0)
-		return store_damaged(e, s, "its memory was changed within bytes %" PRIu64
-			" to %" PRIu64, pos, pos + len - 1);
+		return store_damaged(e, s,
+			"its memory was changed within bytes %" PRIu64 " to %" PRIu64, pos,
+			pos + len - 1);
 	return meter_step(m, n ? len : 0, e);
 }
 
@@ -165,8 +164,7 @@ static int verify_memory(const struct snapshot *s, struct meter *m, struct err *
 		return err_set(
 			e, -r, "snapshot '%s': cannot read memory: %s", s->name, strerror(-r));
 	for (uint64_t pos = 0; !r && pos < size; pos += SNAPSHOT_CHUNK)
-		r = verify_chunk(
-			s, &reader, pos, chunk, sums + pos / SNAPSHOT_CHUNK * 32, m, e);
+		r = verify_chunk(s, &reader, pos, chunk, sums + pos / SNAPSHOT_CHUNK * 32, m, e);
 	if (!r)
 		keep_seen(s, ino, mtime_ns);
 	return r;

@@ -1,4 +1,5 @@
-/* Whether memory is as it was when it was written or last read in whole: by time stamp and inode. */
+/* Whether memory is as it was when it was written or last read in whole: by time stamp and inode.
+ */
 #ifndef VMDECK_SNAPSHOT_VERIFY_H
 #define VMDECK_SNAPSHOT_VERIFY_H
 

@@ -321,7 +321,7 @@ static void memory_that_is_shared(void **state)
 	struct vmm_incoming incoming;
 	struct qemu_vm vm, clone;
 	struct snap s;
-	char path[64];
+	char path[96];
 
 	(void)state;
 	make_snapshot(&s, &vm);
