@@ -64,7 +64,7 @@ int image_load(const struct paths *p, const char *name, struct image *ret, struc
 	if (r < 0)
 		return r;
 	path = xasprintf("%s/%s", folder, name);
-	r = manifest_read(path, name, &im, e);
+	r = image_manifest_read(path, name, &im, e);
 	if (r == -ENOENT)
 		return not_there(folder, name, e);
 	if (!r)
@@ -107,7 +107,7 @@ int image_each(const struct paths *p,
 		autofree char *path = xasprintf("%s/%s", folder, list[i]->d_name);
 		struct err broken = {0};
 		struct image im;
-		int r = i < IMAGES_MAX ? manifest_read(path, list[i]->d_name, &im, &broken)
+		int r = i < IMAGES_MAX ? image_manifest_read(path, list[i]->d_name, &im, &broken)
 				       : -ENOENT;
 
 		if (r != -ENOENT) /* else removed meanwhile */

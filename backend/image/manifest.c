@@ -66,7 +66,7 @@ static int check_file(const char *path, const char *file, struct json_object *si
 	return 0;
 }
 
-int manifest_read(const char *folder, const char *name, struct image *im, struct err *e)
+int image_manifest_read(const char *folder, const char *name, struct image *im, struct err *e)
 {
 	autofree char *path = xasprintf("%s/manifest.json", folder), *text = NULL;
 	autojson struct json_object *o = NULL;

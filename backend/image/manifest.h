@@ -11,6 +11,6 @@
 char *manifest_text(const struct image *im, uint64_t kernel_bytes, uint64_t initrd_bytes);
 /* Fills all of im from folder/manifest.json and checks that the files have the sizes it says.
  * -ENOENT: no such folder; -EBADMSG: damaged, with what to do. */
-int manifest_read(const char *folder, const char *name, struct image *im, struct err *e);
+int image_manifest_read(const char *folder, const char *name, struct image *im, struct err *e);
 
 #endif

@@ -144,6 +144,11 @@ int listen_at(const char *path, const char *suffix)
 	return fd;
 }
 
+bool peer_waits(int listener, int ms)
+{
+	return wait_fd(listener, POLLIN, now_ms() + ms);
+}
+
 static void accept_into(int listener, struct peer *p)
 {
 	int fd;

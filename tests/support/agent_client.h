@@ -39,6 +39,8 @@ struct agent_proc {
 	struct wire_serving serving; /* the last one */
 };
 
+/* Somebody dials the listener within ms. */
+bool peer_waits(int listener, int ms);
 /* A listening UNIX socket at path + suffix. */
 int listen_at(const char *path, const char *suffix);
 /* Starts the agent; does not answer it yet. */

@@ -331,7 +331,7 @@ static void test_running_command_goes_on(void **state)
 	thaw(true);
 	exec_finish(&p, &r);
 	assert_int_equal(r.value, 5);
-	assert_string_equal(r.out, "3666514341 1288895\n");
+	assert_string_equal(r.out, "3581800518 1288895\n");
 	agent_stop(&agent);
 }
 

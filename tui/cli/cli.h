@@ -14,9 +14,13 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_OURS = 125, EXIT_SIGNA
 
 /* Limits of waits, s. What the daemon does in steps has the daemon's own limits; these are above
  * them, for a daemon that does not answer at all. */
-#define CLI_CALL_S  30
-#define CLI_BOOT_S  900
-#define CLI_BUILD_S 7200
+#define CLI_CALL_S     30
+#define CLI_BOOT_S     900
+#define CLI_BUILD_S    7200
+#define CLI_SNAPSHOT_S 3600
+#define CLI_VERIFY_S   3600
+#define CLI_RESTORE_S  900
+#define CLI_CLONE_S    7200 /* hundreds, in a queue */
 
 struct cli {
 	const struct command *cmd;

@@ -15,6 +15,32 @@ static void add_number(
 		jsonx_add_int(params, key, opt_num(o, option, 0));
 }
 
+/* A size goes as it is. A file: the daemon has another folder, so its whole path. */
+static int add_disks(struct json_object *params, const struct opts *o, struct err *e)
+{
+	int n;
+	const char *const *disks = opt_list(o, "disk", &n);
+	struct json_object *list = json_object_new_array();
+
+	json_object_object_add(params, "disks", list);
+	for (int i = 0; i < n; i++) {
+		autofree char *path = NULL;
+		int64_t mib;
+
+		if (str_parse_mib("--disk", disks[i], &mib, NULL) == 0) {
+			json_object_array_add(list, json_object_new_string(disks[i]));
+			continue;
+		}
+		path = realpath(disks[i], NULL);
+		if (!path)
+			return err_errno(e,
+				"--disk '%s' is no size (2G) and no file that can be read",
+				disks[i]);
+		json_object_array_add(list, json_object_new_string(path));
+	}
+	return 0;
+}
+
 static int make_params(const struct cli *c, struct json_object **ret, struct err *e)
 {
 	autojson struct json_object *params = json_object_new_object();
@@ -40,6 +66,8 @@ static int make_params(const struct cli *c, struct json_object **ret, struct err
 		return -EINVAL;
 	if (list)
 		json_object_object_add(params, "env", list);
+	if (opt_given(o, "disk") && add_disks(params, o, e) < 0)
+		return -EINVAL;
 	*ret = steal_ptr(&params);
 	return 0;
 }

@@ -1,5 +1,5 @@
-/* Commands that do one thing to each of several VMs (or images): all are asked at once, each one is
- * reported, one that fails does not keep the others. */
+/* Commands that do one thing to each of several VMs (images, snapshots): all are asked at once,
+ * each one is reported, one that fails does not keep the others. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -231,9 +231,42 @@ static void add_force(const struct cli *c, struct json_object *params)
 
 int cmd_rm(struct cli *c)
 {
-	static const struct deed deed = {"vm.rm", "vm", "removed", add_force, NULL};
+	static const struct deed vms = {"vm.rm", "vm", "removed", add_force, NULL};
+	struct err e;
+
+	if (!opt_given(&c->opts, "snapshot"))
+		return run(c, &vms, 0);
+	if (opt_given(&c->opts, "force")) {
+		err_set(&e, EINVAL,
+			"--force does not go with --snapshot: remove the VMs that use it first");
+		return cli_fail(&e, EXIT_USAGE);
+	}
+	return cmd_snapshot_rm(c);
+}
+
+int cmd_snapshot_rm(struct cli *c)
+{
+	static const struct deed deed = {"snapshot.rm", "name", "removed", NULL, NULL};
 
 	return run(c, &deed, 0);
+}
+
+static char *tell_verify(char *out, size_t n, const struct target *t)
+{
+	char size[32], took[32];
+
+	snprintf(out, n, "whole, %s read in %s",
+		str_bytes(
+			size, sizeof(size), (uint64_t)max_of(jsonx_int(t->result, "bytes", 0), 0)),
+		str_duration(took, sizeof(took), mono_ns() - t->begin_ns));
+	return out;
+}
+
+int cmd_snapshot_verify(struct cli *c)
+{
+	static const struct deed deed = {"snapshot.verify", "name", "whole", NULL, tell_verify};
+
+	return run(c, &deed, CLI_VERIFY_S);
 }
 
 int cmd_image_rm(struct cli *c)

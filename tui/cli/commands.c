@@ -41,6 +41,8 @@ static const struct opt_def boot_opts[] = {
 	ENV,
 	VALUE(CHOICE, "vmm", 0, "VMM", "auto, qemu or firecracker; default auto",
 		"auto qemu firecracker"),
+	VALUE(LIST, "disk", 'd', "SIZE|FILE", "a disk: 2G (empty), or a raw image to copy",
+		"@file"),
 	FLAG("tty", 't', "run CMD on a terminal"),
 	FLAG("quiet", 'q', "print the name only"),
 	{0},
@@ -89,7 +91,48 @@ static const struct opt_def events_opts[] = {
 static const struct opt_def stop_opts[] = {
 	NUMBER("timeout", 't', 0, 3600, "SECONDS", "kill it after this time; default 10"), {0}};
 
-static const struct opt_def rm_opts[] = {FLAG("force", 'f', "kill it first when it runs"), {0}};
+static const struct opt_def rm_opts[] = {
+	FLAG("force", 'f', "kill it first when it runs"),
+	FLAG("snapshot", 0, "the names are of snapshots"),
+	{0},
+};
+
+static const struct opt_def snapshot_opts[] = {
+	FLAG("replace", 0, "put it in the place of one of that name"),
+	FLAG("quiet", 'q', "print the name only"),
+	{0},
+};
+
+static const struct opt_def restore_opts[] = {
+	VALUE(STR, "name", 'n', "NAME", "name; default: made from the snapshot's", NULL),
+	FLAG("quiet", 'q', "print the name only"),
+	{0},
+};
+
+static const struct opt_def clone_opts[] = {
+	NUMBER("count", 'n', 1, 256, "COUNT", "how many; default 1"),
+	VALUE(STR, "name", 0, "PREFIX", "names PREFIX-1, ...; default: of what is cloned", NULL),
+	FLAG("quiet", 'q', "print the names only"),
+	{0},
+};
+
+static const struct opt_def restores_opts[] = {
+	VALUE(STR, "snapshot", 0, "NAME", "of this snapshot only", "@snapshot"),
+	NUMBER("limit", 'n', 1, 10000, "N", "the newest N; default 20"),
+	{0},
+};
+
+static const struct opt_def timeline_opts[] = {
+	VALUE(CHOICE, "kind", 0, "KIND", "boot, restore or snapshot; default: as it came to be",
+		"boot restore snapshot"),
+	FLAG("ascii", 0, "no block elements"),
+	{0},
+};
+
+static const struct opt_def pool_opts[] = {
+	NUMBER("max-mib", 0, 16, 1048576, "N", "memory that idle ones may take; default 512"),
+	{0},
+};
 
 static const struct opt_def help_opts[] = {
 	FLAG("markdown", 0, "all commands as a Markdown table"), {0}};
@@ -117,8 +160,7 @@ const struct command *command_by_name(const char *name)
 	return NULL;
 }
 
-/* "image" of "image build": a first word that needs a second one. */
-static bool is_group(const char *word)
+bool command_group(const char *word)
 {
 	size_t n = strlen(word);
 
@@ -171,17 +213,19 @@ int command_find(int argc, char **argv, const struct command **ret, int *ret_wor
 {
 	char two[64];
 
-	if (argc > 0 && is_group(argv[0])) {
-		if (argc < 2 || argv[1][0] == '-')
-			return fail_group(argv[0], NULL, e);
+	*ret = NULL;
+	if (argc > 1 && command_group(argv[0])) {
 		snprintf(two, sizeof(two), "%s %s", argv[0], argv[1]);
 		*ret = command_by_name(two);
-		*ret_words = 2;
-		return *ret ? 0 : fail_group(argv[0], argv[1], e);
 	}
-	*ret = argc > 0 ? command_by_name(argv[0]) : NULL;
-	*ret_words = 1;
-	return *ret ? 0 : fail_unknown(argc > 0 ? argv[0] : "", e);
+	*ret_words = *ret ? 2 : 1;
+	if (!*ret && argc > 0)
+		*ret = command_by_name(argv[0]);
+	if (*ret)
+		return 0;
+	if (argc > 0 && command_group(argv[0]))
+		return fail_group(argv[0], argc > 1 && argv[1][0] != '-' ? argv[1] : NULL, e);
+	return fail_unknown(argc > 0 ? argv[0] : "", e);
 }
 
 struct opts_spec command_spec(const struct command *cmd)

@@ -7,7 +7,16 @@
 struct cli;
 
 /* What completion offers for the words that are no options. */
-enum command_words { WORDS_NONE, WORDS_VM, WORDS_IMAGE, WORDS_SHELL, WORDS_COMMAND };
+enum command_words {
+	WORDS_NONE,
+	WORDS_VM,
+	WORDS_IMAGE,
+	WORDS_SNAPSHOT,
+	WORDS_ANY, /* VMs and snapshots */
+	WORDS_SHELL,
+	WORDS_COMMAND,
+	WORDS__COUNT
+};
 
 /* A row of commands.def. */
 struct command {
@@ -31,10 +40,13 @@ struct command {
 extern const struct command commands[];
 extern const size_t command_count;
 
-/* Finds the command that argv begins with; *ret_words: how many of them are its name. -EINVAL: no
- * such command (proposes the nearest), or the second word is missing. */
+/* Finds the command that argv begins with, by two words where there is such a one; *ret_words: how
+ * many of them are its name. -EINVAL: no such command (proposes the nearest), or the second word is
+ * missing. */
 int command_find(int argc, char **argv, const struct command **ret, int *ret_words, struct err *e);
 bool command_hidden(const struct command *cmd); /* not shown in help and completion */
+/* "image" of "image build": a first word that others may follow (must, where it is none itself). */
+bool command_group(const char *word);
 const struct command *command_by_name(const char *name);
 
 /* Options of a command in order: its own, --json where it takes it, --help. NULL at the end. */

@@ -260,13 +260,27 @@ void opts_fini(struct opts *o)
 	memset(o, 0, sizeof(*o));
 }
 
-static const struct opt_value *need(const struct opts *o, const char *name)
+static const struct opt_value *find(const struct opts *o, const char *name)
 {
 	for (int i = 0; i < o->value_count; i++)
 		if (strcmp(o->values[i].def->name, name) == 0)
 			return &o->values[i];
-	assert(!"option in the command's table");
-	abort();
+	return NULL;
+}
+
+bool opt_known(const struct opts *o, const char *name)
+{
+	return find(o, name) != NULL;
+}
+
+static const struct opt_value *need(const struct opts *o, const char *name)
+{
+	const struct opt_value *v = find(o, name);
+
+	assert(v && "option in the command's table");
+	if (!v)
+		abort();
+	return v;
 }
 
 bool opt_given(const struct opts *o, const char *name)

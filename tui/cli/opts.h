@@ -24,8 +24,8 @@ struct opt_def {
 	enum opt_type type;
 	const char *arg; /* name of its value in help, NULL for flags */
 	const char *help;
-	const char *words; /* OPT_CHOICE: the allowed ones; else: "@vm", "@image", "@dir" for
-			      completion */
+	const char *words; /* OPT_CHOICE: the allowed ones; else: "@vm", "@snapshot" or "@file" for
+			      completion, or NULL */
 	int64_t min, max;
 };
 
@@ -67,6 +67,7 @@ int opts_parse(struct opts *o, const struct opts_spec *spec, int argc, char **ar
 void opts_fini(struct opts *o);
 
 /* Values by long name; a name that is not in the table is a programmer's error (asserts). */
+bool opt_known(const struct opts *o, const char *name); /* it is in the table */
 bool opt_given(const struct opts *o, const char *name);
 const char *opt_str(const struct opts *o, const char *name, const char *def);
 int64_t opt_num(const struct opts *o, const char *name, int64_t def);

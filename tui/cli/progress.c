@@ -79,6 +79,14 @@ void progress_step(
 		draw(p);
 }
 
+void progress_wait(struct progress *p, const char *name, uint64_t mono, int n, int of, double limit)
+{
+	p->n = n;
+	p->of = of;
+	p->limit = limit;
+	progress_step(p, name, mono, 0, 0);
+}
+
 static double seconds(uint64_t from, uint64_t to)
 {
 	return to > from ? (double)(to - from) / 1e9 : 0;
@@ -94,6 +102,16 @@ static void line_of_steps(const struct progress *p, char *out, size_t n, uint64_
 		used += (size_t)snprintf(out + used, n - used, "%s %s %.2f s", i ? "," : ":",
 			p->steps[i].name, seconds(p->steps[i].begin_ns, end));
 	}
+}
+
+static void line_of_wait(const struct progress *p, char *out, size_t n, uint64_t now_ns)
+{
+	size_t used = (size_t)snprintf(out, n, "%s: %s (%d/%d) %.1f s", p->title,
+		p->steps[p->count - 1].name, p->n, p->of,
+		seconds(p->steps[p->count - 1].begin_ns, now_ns));
+
+	if (p->limit > 0 && used < n)
+		snprintf(out + used, n - used, ", limit %.4g s", p->limit);
 }
 
 static void line_of_bar(const struct progress *p, char *out, size_t n, uint64_t now_ns)
@@ -124,7 +142,9 @@ char *progress_line(const struct progress *p, char *out, size_t n, int cols, uin
 {
 	char line[LINE_MAX_];
 
-	if (p->bar)
+	if (p->of && p->count && !p->total)
+		line_of_wait(p, line, sizeof(line), now_ns);
+	else if (p->bar)
 		line_of_bar(p, line, sizeof(line), now_ns);
 	else
 		line_of_steps(p, line, sizeof(line), now_ns);

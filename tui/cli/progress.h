@@ -21,6 +21,8 @@ struct progress {
 	} steps[PROGRESS_STEPS];
 	int count;
 	uint64_t done, total; /* of the last step */
+	int n, of;            /* of the last step, when it is a wait: its place among them */
+	double limit;         /* s, 0: none */
 	ev_timer tick;        /* the clock of the running step is part of the line */
 };
 
@@ -30,6 +32,10 @@ void progress_title(struct progress *p, const char *title);
  * done and total (total 0: unknown). */
 void progress_step(
 	struct progress *p, const char *name, uint64_t mono, uint64_t done, uint64_t total);
+/* The n-th of so many steps began, in which something is waited for up to limit s: from now on the
+ * line shows only the last one. */
+void progress_wait(
+	struct progress *p, const char *name, uint64_t mono, int n, int of, double limit);
 /* Writes the line as it would be drawn in cols columns (n bytes). */
 char *progress_line(const struct progress *p, char *out, size_t n, int cols, uint64_t now_ns);
 /* Clears the line; stops. */

@@ -33,9 +33,13 @@ static const struct {
 	{"found", TINT_GOOD},
 	{"starting", TINT_BUSY},
 	{"stopping", TINT_BUSY},
+	{"creating", TINT_BUSY},
 	{"building", TINT_BUSY},
 	{"paused", TINT_WARN},
 	{"warn", TINT_WARN},
+	{"ok", TINT_GOOD},
+	{"cancelled", TINT_WARN},
+	{"damaged", TINT_BAD},
 	{"failed", TINT_BAD},
 	{"missing", TINT_BAD},
 	{"stopped", TINT_DIM},
@@ -64,6 +68,19 @@ enum tint tint_of_state(const char *state)
 void text_init(void)
 {
 	setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+bool text_ascii(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+
+	for (size_t i = 0; i < countof(names); i++) {
+		const char *v = getenv(names[i]);
+
+		if (v && *v)
+			return !strcasestr(v, "utf-8") && !strcasestr(v, "utf8");
+	}
+	return false;
 }
 
 /* Bytes of the next character and its columns. */

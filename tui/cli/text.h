@@ -26,6 +26,9 @@ enum tint tint_of_state(const char *state);
 
 /* Widths are counted by the C.UTF-8 character type tables; call once before the functions below. */
 void text_init(void);
+/* Whether the user's locale (LC_ALL, LC_CTYPE, LANG) is one of another character set. None set: no.
+ */
+bool text_ascii(void);
 /* Columns that s takes on a terminal; what is no character counts one a byte. */
 int text_width(const char *s);
 /* Copies as much of s as fits cols columns (and n bytes), with an ellipsis when it is cut. */
@@ -38,7 +41,7 @@ char *text_time(char *out, size_t n, uint64_t wall_ns);
 /* Fields of an event: `k=v k2="with space"`, hostile bytes escaped, into out (cut with "..."). */
 char *text_fields(char *out, size_t n, struct json_object *fields);
 
-#define TABLE_COLS_MAX 12
+#define TABLE_COLS_MAX 16
 
 struct table;
 /* heads: cols borrowed strings. */

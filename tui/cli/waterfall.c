@@ -12,13 +12,14 @@
 #include "backend/base/str.h"
 #include "tui/cli/text.h"
 
-#define SLOW      2.0 /* times the usual */
-#define SLOW_MS   5.0 /* and so much more, at least: small ones vary */
-#define NAME_COLS 16
-#define BAR_MIN   8
-#define BAR_MAX   160
-#define CELL_MAX  8 /* bytes */
-#define ROWS_MAX  64
+#define SLOW        2.0 /* times the usual */
+#define SLOW_MS     5.0 /* and so much more, at least: small ones vary */
+#define NAME_COLS   16
+#define REMARK_COLS 11
+#define BAR_MIN     8
+#define BAR_MAX     160
+#define CELL_MAX    8 /* bytes */
+#define ROWS_MAX    64
 
 /* Which columns a width has room for. */
 struct columns {
@@ -151,17 +152,22 @@ static double scale_of(const struct view *v)
 /* Columns: name, bar, "     ms", "  usual", "  limit", "  remark". */
 static struct columns lay_out(const struct view *v)
 {
-	struct columns c = {.name = 5, .usual = true, .limit = true, .remark = true};
+	struct columns c = {.name = 5};
 	int left;
 
-	for (size_t i = 0; i < row_count(v); i++)
-		c.name = max_of(c.name, min_of(text_width(row_at(v, i).name), NAME_COLS));
+	for (size_t i = 0; i < row_count(v); i++) {
+		struct row r = row_at(v, i);
+
+		c.name = max_of(c.name, min_of(text_width(r.name), NAME_COLS));
+		c.remark |= r.now || is_slow(&r);
+	}
 	c.limit = v->w->cols >= 60;
 	c.usual = v->w->cols >= 48;
-	left = v->w->cols - c.name - 2 - 8 - (c.usual ? 8 : 0) - (c.limit ? 7 : 0) - 11;
-	if (left < BAR_MIN) {
+	left = v->w->cols - c.name - 2 - 8 - (c.usual ? 8 : 0) - (c.limit ? 7 : 0) -
+	       (c.remark ? REMARK_COLS : 0);
+	if (left < BAR_MIN && c.remark) {
 		c.remark = false;
-		left += 11;
+		left += REMARK_COLS;
 	}
 	c.bar = min_of(max_of(left, BAR_MIN), BAR_MAX);
 	return c;

@@ -69,7 +69,7 @@ static void on_build_event(void *user, struct json_object *event, bool gap)
 }
 
 /* Subscribes and calls on one connection: no event is missed between the two. */
-static int follow(struct work *w, api_on_event *fn, const char *method, struct json_object *params,
+int work_follow(struct work *w, api_on_event *fn, const char *method, struct json_object *params,
 	double limit, struct json_object **ret, struct err *e)
 {
 	int r = cli_open(w->c, false, e);
@@ -99,7 +99,7 @@ int work_boot(struct work *w, struct json_object *params, struct json_object **r
 		str_safe(w->vm_name, sizeof(w->vm_name), name);
 	progress_init(&w->progress, w->c->loop, w->draw, false);
 	progress_title(&w->progress, "booting");
-	r = follow(w, on_boot_event, "vm.boot", params, CLI_BOOT_S, ret, e);
+	r = work_follow(w, on_boot_event, "vm.boot", params, CLI_BOOT_S, ret, e);
 	progress_fini(&w->progress);
 	return r;
 }
@@ -116,7 +116,7 @@ int work_build(struct work *w, bool force, struct json_object **ret, struct err 
 	snprintf(title, sizeof(title), "building %s", w->image);
 	progress_init(&w->progress, w->c->loop, w->draw, true);
 	progress_title(&w->progress, title);
-	r = follow(w, on_build_event, "image.build", params, CLI_BUILD_S, ret, e);
+	r = work_follow(w, on_build_event, "image.build", params, CLI_BUILD_S, ret, e);
 	progress_fini(&w->progress);
 	return r;
 }

@@ -19,6 +19,9 @@ void model_fini(struct model *m)
 	for (int i = 0; i < m->count; i++)
 		free(m->vm[i]);
 	free(m->vm);
+	model_snapshots_fini(m);
+	model_timings_fini(m);
+	model_log_fini(m);
 	memset(m, 0, sizeof(*m));
 }
 
@@ -62,8 +65,14 @@ bool deck_vm_alive(const struct deck_vm *vm)
 static bool wait_same(const struct deck_wait *a, const struct deck_wait *b)
 {
 	return strcmp(a->name, b->name) == 0 && a->n == b->n && a->of == b->of &&
-	       a->since_ns == b->since_ns && !(a->limit_s < b->limit_s) &&
+	       a->since_ns == b->since_ns && a->place == b->place && !(a->limit_s < b->limit_s) &&
 	       !(a->limit_s > b->limit_s);
+}
+
+static bool making_same(const struct deck_making *a, const struct deck_making *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->step, b->step) == 0 && a->n == b->n &&
+	       a->done == b->done && a->total == b->total;
 }
 
 /* Everything that is shown. The output's end is not: it grows all the time. */
@@ -72,7 +81,9 @@ bool deck_vm_same(const struct deck_vm *a, const struct deck_vm *b)
 	return strcmp(a->name, b->name) == 0 && a->state == b->state &&
 	       strcmp(a->reason, b->reason) == 0 && strcmp(a->image, b->image) == 0 &&
 	       strcmp(a->vmm, b->vmm) == 0 && strcmp(a->accel, b->accel) == 0 &&
-	       strcmp(a->generation, b->generation) == 0 && a->vcpus == b->vcpus &&
+	       strcmp(a->generation, b->generation) == 0 && strcmp(a->health, b->health) == 0 &&
+	       strcmp(a->snapshot, b->snapshot) == 0 && making_same(&a->making, &b->making) &&
+	       a->vcpus == b->vcpus &&
 	       a->mem_mib == b->mem_mib && a->created_ns == b->created_ns &&
 	       a->started_ns == b->started_ns && a->since_ns == b->since_ns &&
 	       (int64_t)a->boot_ms == (int64_t)b->boot_ms && wait_same(&a->wait, &b->wait) &&
@@ -201,30 +212,4 @@ unsigned model_set_stale(struct model *m, bool stale)
 
 	m->stale = stale;
 	return changed ? MODEL_VM : 0;
-}
-
-static bool matches(const struct deck_vm *vm, const char *filter)
-{
-	return strcasestr(vm->name, filter) || strcasestr(vm->id, filter) ||
-	       strcasestr(vm->image, filter) || strcasestr(vm->vmm, filter) ||
-	       strcasestr(deck_state_names[vm->state], filter);
-}
-
-void model_view_fill(struct model_view *v, const struct model *m, const char *filter)
-{
-	if (v->cap < m->count) {
-		free(v->row);
-		v->cap = m->cap;
-		v->row = xcalloc((size_t)v->cap, sizeof(struct deck_vm *));
-	}
-	v->count = 0;
-	for (int i = 0; i < m->count; i++)
-		if (!*filter || matches(m->vm[i], filter))
-			v->row[v->count++] = m->vm[i];
-}
-
-void model_view_fini(struct model_view *v)
-{
-	free(v->row);
-	*v = (struct model_view){0};
 }

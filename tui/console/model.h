@@ -1,5 +1,5 @@
-/* The console's mirror of the daemon: VMs and images, kept up to date by events, corrected by what
- * the calls answer. Pure: no I/O, no clock of its own. */
+/* The console's mirror of the daemon: VMs, images, snapshots, timings and the newest events, kept up
+ * to date by the event stream, corrected by what the calls answer. Pure: no I/O, no clock. */
 #ifndef VMDECK_TUI_CONSOLE_MODEL_H
 #define VMDECK_TUI_CONSOLE_MODEL_H
 
@@ -25,6 +25,16 @@ struct deck_wait {
 	int n, of;
 	uint64_t since_ns; /* wall clock of the daemon's host */
 	double limit_s;    /* 0: none */
+	int place;         /* in the queue, from 1; 0: in none */
+};
+
+/* A snapshot being taken of a VM. */
+struct deck_making {
+	char name[64]; /* "" when there is none */
+	char step[48];
+	int n, of;
+	uint64_t since_ns;    /* wall clock; of the step */
+	uint64_t done, total; /* bytes; total 0: not known yet */
 };
 
 struct deck_vm {
@@ -41,6 +51,9 @@ struct deck_vm {
 	bool tty;   /* main process on a terminal */
 	uint64_t out_first, out_end;
 	char generation[40];
+	char health[16];   /* "healthy", "unknown", ... */
+	char snapshot[64]; /* that it was restored from; "" for a booted one */
+	struct deck_making making;
 	int64_t mem_used, mem_total; /* bytes, as the guest says; 0: not known */
 	bool exited;                 /* the main process ended */
 	char exit_how[12];
@@ -54,20 +67,94 @@ struct deck_vm {
 
 struct deck_image {
 	char name[64], state[16], why[200];
+	char kernel[64], agent[40];
 	bool stale;
-	uint64_t bytes;
+	uint64_t bytes, created_ns;
 	/* Build under way: */
 	char step[64];
 	uint64_t done, total;
 };
 
-#define MODEL_IMAGES_MAX 64
+struct deck_restores {
+	int64_t count, failed;
+	double p50_ms, p90_ms, p99_ms, max_ms;
+};
+
+struct deck_snapshot {
+	char name[64], id[72], why[300];
+	enum deck_snapshot_state { SNAPSHOT_READY, SNAPSHOT_CREATING, SNAPSHOT_DAMAGED } state;
+	uint64_t created_ns; /* wall clock */
+	bool temporary, drained;
+	char source_id[40], source[64], parent[64];
+	char vmm[24], vmm_version[40], accel[16], image[64], dir[300];
+	int vcpus, disks;
+	int64_t mem_mib;
+	uint64_t memory_bytes, state_bytes, disk_bytes;
+	double pause_ms, quiesce_ms, took_ms;
+	int users;
+	char user_names[600]; /* "a, b, c" */
+	int pool_wanted, pool_ready;
+	double pool_idle_mib;
+	char pool_why[200];
+	struct deck_restores restores;
+	struct deck_making making; /* while it is made */
+	unsigned seen;
+};
+extern const char *const deck_snapshot_states[];
+
+#define TIMING_PHASES_MAX 32
+
+struct deck_phase {
+	char name[32];
+	double at_ms, ms, limit_s;
+};
+
+/* What is usual for the same snapshot or image. */
+struct deck_usual {
+	struct deck_restores total;
+	int phases;
+	struct deck_phase phase[TIMING_PHASES_MAX];
+};
+
+enum deck_result { RESULT_RUNNING, RESULT_OK, RESULT_FAILED, RESULT_CANCELLED, RESULT_UNKNOWN };
+extern const char *const deck_results[];
+
+/* A boot or a restore: its phases so far, or all. */
+struct deck_timing {
+	char id[72]; /* of the VM */
+	char kind[12], vm_name[64], subject[64], subject_id[72], vmm[24];
+	enum deck_result result;
+	char step[48], last_event[80], why[300];
+	uint64_t started_ns; /* wall clock */
+	double total_ms;     /* once it has ended */
+	int phases;
+	struct deck_phase phase[TIMING_PHASES_MAX];
+	struct deck_usual *usual; /* owned; NULL: was not asked for */
+	unsigned seen;
+};
+
+struct deck_event {
+	uint64_t seq, wall_ns;
+	char vm_name[64], name[40];
+	char fields[400]; /* as JSON text without its braces, cut */
+};
+
+#define MODEL_IMAGES_MAX    64
+#define MODEL_SNAPSHOTS_MAX 1000
+#define MODEL_TIMINGS_MAX   500
+#define MODEL_EVENTS_MAX    1000
 
 struct model {
 	struct deck_vm **vm; /* owned; oldest first */
 	int count, cap;
 	struct deck_image image[MODEL_IMAGES_MAX];
 	int images;
+	struct deck_snapshot *snapshot[MODEL_SNAPSHOTS_MAX]; /* owned; oldest first */
+	int snapshots;
+	struct deck_timing *timing[MODEL_TIMINGS_MAX]; /* owned; newest first */
+	int timings;
+	struct deck_event *event[MODEL_EVENTS_MAX]; /* owned; oldest first */
+	int events;
 	unsigned lists; /* number of the newest list */
 	bool loaded;    /* a list of VMs has arrived */
 	bool stale;     /* the connection is lost: what is here is what was */
@@ -78,12 +165,17 @@ enum model_change {
 	MODEL_VMS = 1, /* rows came or went */
 	MODEL_VM = 2,  /* a row shows something else */
 	MODEL_IMAGES = 4,
+	MODEL_SNAPSHOTS = 8,
+	MODEL_TIMINGS = 16,
+	MODEL_EVENTS = 32,
 };
 
 /* What an event tells that only a call can answer. */
 struct model_todo {
 	bool get_vm; /* of the event */
 	bool list_images;
+	bool list_snapshots; /* there is another set of them */
+	bool ask_snapshots;  /* one has other users or percentiles: asked for when they are shown */
 };
 
 void model_init(struct model *m);
@@ -94,8 +186,20 @@ unsigned model_set_vms(struct model *m, struct json_object *list);
 /* One VM (result of vm.get, vm.boot...). */
 unsigned model_set_vm(struct model *m, struct json_object *vm);
 unsigned model_set_images(struct model *m, struct json_object *list);
-/* Applies an event. */
+/* All snapshots, finished and under way (result of snapshot.list). */
+unsigned model_set_snapshots(struct model *m, struct json_object *list);
+/* Restores (result of timing.list): those that are missing stay, lists are cut short. */
+unsigned model_set_timings(struct model *m, struct json_object *list);
+/* One (result of timing.get). */
+unsigned model_set_timing(struct model *m, struct json_object *timing);
+/* Stored events (result of event.list) between those that have arrived already. */
+unsigned model_set_events(struct model *m, struct json_object *list);
+/* Applies an event to VMs, images and snapshots. */
 unsigned model_event(struct model *m, struct json_object *event, struct model_todo *ret_todo);
+/* The same for the timings: the phases of what is under way grow by events alone. */
+unsigned model_time(struct model *m, struct json_object *event);
+/* Keeps the event itself; vitals and progress are left out, there are too many of them. */
+unsigned model_log(struct model *m, struct json_object *event);
 /* The connection was lost or is there again. */
 unsigned model_set_stale(struct model *m, bool stale);
 /* Takes a row out, gone or not. */
@@ -107,17 +211,23 @@ struct deck_image *model_image(struct model *m, const char *name);
 int model_count(const struct model *m, enum deck_state state);
 bool deck_vm_alive(const struct deck_vm *vm);
 
-/* The rows that a filter leaves: VMs whose name, id, image, state or VMM contain it. */
-struct model_view {
-	struct deck_vm **row; /* of the model */
-	int count, cap;
-};
-void model_view_fill(struct model_view *v, const struct model *m, const char *filter);
-void model_view_fini(struct model_view *v);
+struct deck_snapshot *model_snapshot(const struct model *m, const char *name);
+/* The boot or restore of this VM; NULL: not known. */
+struct deck_timing *model_timing(const struct model *m, const char *id);
+/* Restores that the model knows. */
+int model_restores(const struct model *m);
+/* ms since a timing began, and of its phase i; now_ns: wall clock, for those under way. */
+double deck_timing_ms(const struct deck_timing *t, uint64_t now_ns);
+double deck_phase_ms(const struct deck_timing *t, int i, uint64_t now_ns);
+/* The phase that took longest, or -1. */
+int deck_slowest(const struct deck_timing *t);
+/* What is usual for a phase, ms; < 0: not known. */
+double deck_usual_ms(const struct deck_timing *t, const char *phase);
 
 /* Decodes a VM of proto.def over what vm holds; false when it has no id. */
 bool deck_vm_decode(struct deck_vm *vm, struct json_object *o);
 void deck_image_decode(struct deck_image *im, struct json_object *o);
+void deck_snapshot_decode(struct deck_snapshot *s, struct json_object *o);
 enum deck_state deck_state_parse(const char *name);
 
 #endif

@@ -13,4 +13,23 @@ bool deck_vm_same(const struct deck_vm *a, const struct deck_vm *b);
 /* Oldest first again. */
 void model_sort(struct model *m);
 
+/* ---- json: nothing is coerced, hostile bytes become visible */
+/* Text of a key, made harmless; what is there stays when the key is missing. */
+void take_str(struct json_object *o, const char *key, char *out, size_t n);
+/* Finite and >= 0, else def. */
+double take_num(struct json_object *o, const char *key, double def);
+uint64_t take_u64(struct json_object *o, const char *key, uint64_t def);
+void take_restores(struct deck_restores *r, struct json_object *o);
+/* A snapshot under way (snap_to_json of the daemon); none when o is NULL. */
+void take_making(struct deck_making *mk, struct json_object *o);
+
+/* Events of a snapshot under way, and of its end. */
+unsigned snapshot_event(struct model *m, const char *name, struct json_object *fields,
+	uint64_t wall_ns, struct model_todo *todo);
+void model_snapshots_fini(struct model *m);
+void model_timings_fini(struct model *m);
+void model_log_fini(struct model *m);
+/* A VM that is listed while it starts brings the phases so far. */
+unsigned model_time_vm(struct model *m, struct json_object *vm);
+
 #endif

@@ -1,9 +1,10 @@
 /* VM and IMAGE of proto.def into the console's structs. */
+#include <math.h>
 #include <string.h>
 
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
-#include "tui/console/model.h"
+#include "tui/console/model_impl.h"
 
 const char *const deck_state_names[] = {
 	[DECK_STARTING] = "starting",
@@ -24,8 +25,7 @@ enum deck_state deck_state_parse(const char *name)
 	return DECK_UNKNOWN;
 }
 
-/* Text of a key, made harmless; what is there stays when the key is missing. */
-static void take_str(struct json_object *o, const char *key, char *out, size_t n)
+void take_str(struct json_object *o, const char *key, char *out, size_t n)
 {
 	const char *s = jsonx_str(o, key);
 
@@ -33,20 +33,48 @@ static void take_str(struct json_object *o, const char *key, char *out, size_t n
 		str_safe(out, n, s);
 }
 
-static double number(struct json_object *o, const char *key, double def)
+double take_num(struct json_object *o, const char *key, double def)
 {
 	struct json_object *v = jsonx_get(o, key);
+	double d;
 
-	if (json_object_is_type(v, json_type_double))
-		return json_object_get_double(v);
-	return (double)jsonx_int(o, key, (int64_t)def);
+	if (!json_object_is_type(v, json_type_double) && !json_object_is_type(v, json_type_int))
+		return def;
+	d = json_object_get_double(v);
+	return isfinite(d) && d >= 0 ? d : def;
 }
 
-static uint64_t u64(struct json_object *o, const char *key, uint64_t def)
+uint64_t take_u64(struct json_object *o, const char *key, uint64_t def)
 {
 	int64_t v = jsonx_int(o, key, -1);
 
 	return v < 0 ? def : (uint64_t)v;
+}
+
+void take_restores(struct deck_restores *r, struct json_object *o)
+{
+	r->count = max_of(jsonx_int(o, "count", 0), (int64_t)0);
+	r->failed = max_of(jsonx_int(o, "failed", 0), (int64_t)0);
+	r->p50_ms = take_num(o, "p50_ms", 0);
+	r->p90_ms = take_num(o, "p90_ms", 0);
+	r->p99_ms = take_num(o, "p99_ms", 0);
+	r->max_ms = take_num(o, "max_ms", 0);
+}
+
+void take_making(struct deck_making *mk, struct json_object *o)
+{
+	struct json_object *step = jsonx_get(o, "step");
+
+	memset(mk, 0, sizeof(*mk));
+	if (!o)
+		return;
+	take_str(o, "name", mk->name, sizeof(mk->name));
+	take_str(step, "name", mk->step, sizeof(mk->step));
+	mk->n = (int)jsonx_int(step, "n", 0);
+	mk->of = (int)jsonx_int(step, "of", 0);
+	mk->since_ns = take_u64(step, "since_ns", 0);
+	mk->done = take_u64(o, "done", 0);
+	mk->total = take_u64(o, "total", 0);
 }
 
 static void decode_wait(struct deck_wait *w, struct json_object *o)
@@ -57,8 +85,9 @@ static void decode_wait(struct deck_wait *w, struct json_object *o)
 	take_str(o, "name", w->name, sizeof(w->name));
 	w->n = (int)jsonx_int(o, "n", 0);
 	w->of = (int)jsonx_int(o, "of", 0);
-	w->since_ns = u64(o, "since_ns", 0);
-	w->limit_s = number(o, "limit_s", 0);
+	w->since_ns = take_u64(o, "since_ns", 0);
+	w->limit_s = take_num(o, "limit_s", 0);
+	w->place = (int)jsonx_int(o, "place", 0);
 }
 
 static void decode_vitals(struct deck_vm *vm, struct json_object *o)
@@ -88,15 +117,18 @@ bool deck_vm_decode(struct deck_vm *vm, struct json_object *o)
 	vm->state = deck_state_parse(jsonx_str(o, "state"));
 	vm->vcpus = (int)jsonx_int(o, "vcpus", vm->vcpus);
 	vm->mem_mib = jsonx_int(o, "mem_mib", vm->mem_mib);
-	vm->created_ns = u64(o, "created_ns", vm->created_ns);
-	vm->started_ns = u64(o, "started_ns", vm->started_ns);
-	vm->since_ns = u64(o, "state_since_ns", vm->since_ns);
-	vm->boot_ms = number(o, "boot_ms", vm->boot_ms);
+	vm->created_ns = take_u64(o, "created_ns", vm->created_ns);
+	vm->started_ns = take_u64(o, "started_ns", vm->started_ns);
+	vm->since_ns = take_u64(o, "state_since_ns", vm->since_ns);
+	vm->boot_ms = take_num(o, "boot_ms", vm->boot_ms);
 	decode_wait(&vm->wait, jsonx_get(o, "step"));
+	take_str(o, "health", vm->health, sizeof(vm->health));
+	take_str(o, "snapshot", vm->snapshot, sizeof(vm->snapshot));
+	take_making(&vm->making, jsonx_get(o, "snapshotting"));
 	vm->agent = jsonx_bool(jsonx_get(o, "agent"), "connected", false);
 	part = jsonx_get(o, "output");
-	vm->out_first = u64(part, "first", vm->out_first);
-	vm->out_end = u64(part, "end", vm->out_end);
+	vm->out_first = take_u64(part, "first", vm->out_first);
+	vm->out_end = take_u64(part, "end", vm->out_end);
 	decode_vitals(vm, jsonx_get(o, "vitals"));
 	part = jsonx_get(o, "exit");
 	vm->exited = part != NULL;
@@ -115,9 +147,12 @@ void deck_image_decode(struct deck_image *im, struct json_object *o)
 	take_str(o, "name", im->name, sizeof(im->name));
 	take_str(o, "state", im->state, sizeof(im->state));
 	take_str(o, "why", im->why, sizeof(im->why));
+	take_str(o, "kernel", im->kernel, sizeof(im->kernel));
+	take_str(o, "agent", im->agent, sizeof(im->agent));
+	im->created_ns = take_u64(o, "created_ns", 0);
 	im->stale = jsonx_bool(o, "stale", false);
-	im->bytes = u64(o, "bytes", 0);
+	im->bytes = take_u64(o, "bytes", 0);
 	take_str(build, "step", im->step, sizeof(im->step));
-	im->done = u64(build, "done", 0);
-	im->total = u64(build, "total", 0);
+	im->done = take_u64(build, "done", 0);
+	im->total = take_u64(build, "total", 0);
 }
