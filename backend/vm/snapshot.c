@@ -295,6 +295,15 @@ void snap_forget_vm(struct vm *vm)
 	vm->snap = NULL;
 }
 
+/* The VMM may be too busy to be resumed by this daemon: its draft tells the next one to. */
+static void leave_to_next(struct snap *s)
+{
+	snap_wake_vm(s);
+	free(s->draft.dir);
+	s->draft.dir = NULL;
+	snapshot_fini(&s->draft.s);
+}
+
 void snaps_close(struct vm_host *h)
 {
 	struct err e = {0};
@@ -307,7 +316,8 @@ void snaps_close(struct vm_host *h)
 
 		flow_drop(&s->flow);
 		task_cancel(&s->task);
-		snap_wake_vm(s);
+		if (s->paused)
+			leave_to_next(s);
 		queue_leave(&s->ticket);
 		snapshot_draft_abandon(&s->draft);
 		snap_free(s);

@@ -77,14 +77,13 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 __attribute__((constructor)) static void preload_init(void)
 {
 	const char *text = getenv("VMDECK_VSOCK");
-	autofree char *copy = text ? strdup(text) : NULL;
 	struct env env;
-	char why[512];
+	char copy[512], why[512];
 
 	if (!text)
 		return;
-	if (!copy)
-		die("out of memory");
+	/* Ours, as the variable goes; one that is cut off has a path that is too long anyway. */
+	snprintf(copy, sizeof(copy), "%s", text);
 	/* Not for the processes that QEMU starts. */
 	unsetenv("LD_PRELOAD");
 	unsetenv("VMDECK_VSOCK");
@@ -96,13 +95,12 @@ __attribute__((constructor)) static void preload_init(void)
 		snprintf(why, sizeof(why), "descriptor %d of VMDECK_VSOCK is not open", env.fd);
 		die(why);
 	}
+	if (env.ram >= 0 && ram_init(&preload.ram, env.ram, env.privately, why, sizeof(why)) < 0)
+		die(why);
 	if (device_new(&preload.dev, env.path, why, sizeof(why)) < 0)
 		die(why);
 	preload.fd = env.fd;
-	if (env.ram < 0)
-		return;
-	if (ram_init(&preload.ram, env.ram, env.privately, why, sizeof(why)) < 0)
-		die(why);
-	preload.has_ram = true;
-	device_set_ram(preload.dev, &preload.ram);
+	preload.has_ram = env.ram >= 0;
+	if (preload.has_ram)
+		device_set_ram(preload.dev, &preload.ram);
 }

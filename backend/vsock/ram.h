@@ -69,7 +69,9 @@ int ram_mmap(struct ram *r, const struct ram_call *c, void **ret, char *why, siz
  * The caller has stopped those who write, as otherwise it is chance what the file still gets. The
  * guest itself loses nothing in any case: the kernel swaps the mappings under its lock, what was
  * written before is in the file, which the new mapping shows, and what is written after goes to a
- * copy. -ENXIO: nothing is mapped; others: the mapping that could not be replaced is as it was. Any
+ * copy. It takes time by what is mapped in: the kernel drops a page table entry for each page that
+ * QEMU has touched (256 MiB with 100 MiB touched: 5 ms; 1 GiB touched whole: 200 ms).
+ * -ENXIO: nothing is mapped; others: the mapping that could not be replaced is as it was. Any
  * thread. */
 int ram_make_private(struct ram *r, char *why, size_t why_n);
 

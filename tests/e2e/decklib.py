@@ -74,6 +74,24 @@ def fd_count(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+NUMBERED = "i=0; while :; do echo line-$i; i=$((i+1)); sleep 0.02; done"  # a main process that writes all the time
+
+
+def line_numbers(data):
+    """(first, last) of an output of lines "line-N" that misses and repeats none. What a snapshot cut through
+    may begin within a line; the last line may not be whole yet."""
+    lines = data.split(b"\n")[:-1]
+    if lines and not lines[0].startswith(b"line-"):
+        lines = lines[1:]
+    if not lines:
+        raise DeckError(f"no whole line in {data[:80]!r}")
+    first = int(lines[0][5:])
+    for n, line in enumerate(lines, first):
+        if line != b"line-%d" % n:
+            raise DeckError(f"{line!r} where line-{n} was due")
+    return first, first + len(lines) - 1
+
+
 class Rpc:
     """A client of the daemon's socket that speaks the protocol by hand."""
 
@@ -81,7 +99,7 @@ class Rpc:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(LIMIT)
         self.sock.connect(str(path))
-        self.data, self.n, self.events = b"", 0, []
+        self.data, self.n, self.events, self.answers = b"", 0, [], {}
 
     def send_raw(self, data):
         self.sock.sendall(data)
@@ -95,16 +113,29 @@ class Rpc:
         line, self.data = self.data.split(b"\n", 1)
         return json.loads(line)
 
-    def call_raw(self, method, **params):
+    def send(self, method, **params):
+        """Sends a call without waiting; its id."""
         self.n += 1
         request = {"jsonrpc": "2.0", "id": self.n, "method": method, "params": params}
         self.send_raw(json.dumps(request).encode() + b"\n")
-        while True:
+        return self.n
+
+    def answer_raw(self, n):
+        while n not in self.answers:
             answer = self.read_line()
             if answer.get("method") == "event":
                 self.events.append(answer["params"])
-            elif answer.get("id") == self.n:
-                return answer
+            else:
+                self.answers[answer.get("id")] = answer
+        return self.answers.pop(n)
+
+    def answer(self, n):
+        """(result, "") or (None, sentence) of a call that was sent."""
+        answer = self.answer_raw(n)
+        return answer.get("result"), answer["error"]["message"] if "error" in answer else ""
+
+    def call_raw(self, method, **params):
+        return self.answer_raw(self.send(method, **params))
 
     def call(self, method, **params):
         answer = self.call_raw(method, **params)
@@ -123,6 +154,8 @@ class Rpc:
             answer = self.read_line()
             if answer.get("method") == "event":
                 self.events.append(answer["params"])
+            else:
+                self.answers[answer.get("id")] = answer
 
     def close(self):
         self.sock.close()
@@ -266,6 +299,37 @@ class Deck:
             if name in (vm["name"], vm["id"]):
                 return vm
         return None
+
+    def sh(self, vm, script, **kw):
+        """stdout of a shell script in the guest."""
+        return self.run("exec", vm, "--", "sh", "-c", script, **kw)[0].decode()
+
+    def snapshot(self, name):
+        for s in self.json("snapshots"):
+            if s["name"] == name:
+                return s
+        return None
+
+    def restore(self, snapshot, name):
+        self.run("restore", snapshot, "--name", name)
+        return self.vm(name)
+
+    def events(self, vm, since=0):
+        return [e for e in self.json("events", "--vm", vm, "--limit", "10000") if e["seq"] > since]
+
+    def vmms(self):
+        """Pids of the VMMs of this home."""
+        def is_vmm(pid):
+            try:
+                return b"qemu-system" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+            except OSError:
+                return False
+        return [p for p in processes_with(str(self.home)) if is_vmm(p)]
+
+    def stored(self):
+        """Names of everything that VMs and snapshots keep on disk and in the runtime folder, a set."""
+        return {str(p) for top in (self.home / "vms", self.home / "snapshots", self.home / "trash", self.runtime / "vms")
+                for p in top.glob("*")}
 
     def log_tail(self):
         try:

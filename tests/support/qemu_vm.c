@@ -127,6 +127,8 @@ void qemu_vm_setup(struct qemu_vm *vm, enum pvh_guest guest)
 
 void qemu_vm_teardown(struct qemu_vm *vm)
 {
+	pid_t pid = vm->v ? vm->v->proc.id.pid : 0; /* other VMs may live on */
+	idtype_t which = pid ? P_PID : P_ALL;
 	ev_timer deadline;
 
 	if (vm->v) {
@@ -137,7 +139,7 @@ void qemu_vm_teardown(struct qemu_vm *vm)
 	ev_now_update(vm->loop);
 	ev_timer_init(&deadline, on_deadline, DEADLINE, 0.);
 	ev_timer_start(vm->loop, &deadline);
-	while (waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0)
+	while (waitid(which, (id_t)pid, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0)
 		ev_run(vm->loop, EVRUN_ONCE);
 	ev_timer_stop(vm->loop, &deadline);
 	ev_loop_destroy(vm->loop);

@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "backend/base/path.h"
 #include "backend/base/util.h"
 #include "backend/vmm/tsc.h"
 
@@ -44,6 +45,7 @@ void vq_need(void)
 		"../test-home/images/mini/vmlinux", "../test-home/images/mini/initrd.cpio"};
 	const char *no_vm = getenv("DECK_NO_VM");
 	char path[4096];
+	struct err e = {0};
 
 	if (no_vm && no_vm[0]) {
 		print_message("this run is without VMs\n");
@@ -54,8 +56,8 @@ void vq_need(void)
 			print_message("%s is missing\n", path);
 			skip();
 		}
-	if (access("/usr/bin/qemu-system-x86_64", X_OK) < 0) {
-		print_message("qemu-system-x86_64 is missing\n");
+	if (path_program("qemu-system-x86_64", path, sizeof(path), &e) < 0) {
+		print_message("%s\n", e.msg);
 		skip();
 	}
 }
@@ -163,7 +165,7 @@ static void exec_qemu(const struct vq *q, const int fds[3], bool clone)
 		"console=ttyS0 quiet panic=-1 mitigations=off no_timer_check cryptomgr.notests "
 		"pci=off tsc=reliable tsc_early_khz=%u",
 		khz);
-	execl("/usr/bin/qemu-system-x86_64", "qemu", "-M", "microvm,memory-backend=mem",
+	execlp("qemu-system-x86_64", "qemu-system-x86_64", "-M", "microvm,memory-backend=mem",
 		"-nodefaults", "-no-user-config", "-display", "none", "-accel",
 		"tcg,thread=multi,tb-size=64", "-cpu", "qemu64,+rdrand", "-m", "128M", "-sandbox",
 		"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
@@ -419,7 +421,8 @@ static uint64_t *map_file(int fd)
 {
 	uint64_t *p = mmap(NULL, VQ_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
 
-	assert_true(p != MAP_FAILED);
+	if (p == MAP_FAILED || !p)
+		abort();
 	return p;
 }
 

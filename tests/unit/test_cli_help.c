@@ -1,11 +1,13 @@
 // LIBS: api base
-// OBJS: tui/cli/ansi.c tui/cli/ansi_modes.c tui/cli/cli.c tui/cli/cmd_attach.c
-// OBJS: tui/cli/cmd_boot.c tui/cli/cmd_daemon.c tui/cli/cmd_doctor.c tui/cli/cmd_events.c
-// OBJS: tui/cli/cmd_exec.c tui/cli/cmd_help.c tui/cli/cmd_image.c tui/cli/cmd_logs.c
-// OBJS: tui/cli/cmd_ls.c tui/cli/cmd_tour.c tui/cli/cmd_vm.c tui/cli/commands.c
-// OBJS: tui/cli/completion.c tui/cli/grab.c tui/cli/help.c tui/cli/opts.c tui/cli/prefix.c
-// OBJS: tui/cli/progress.c tui/cli/session.c tui/cli/session_input.c tui/cli/sink.c
-// OBJS: tui/cli/text.c tui/cli/tty.c tui/cli/work.c
+// OBJS: tui/cli/ansi.c tui/cli/ansi_modes.c tui/cli/cli.c tui/cli/cmd_attach.c tui/cli/cmd_boot.c
+// OBJS: tui/cli/cmd_daemon.c tui/cli/cmd_doctor.c tui/cli/cmd_events.c tui/cli/cmd_exec.c
+// OBJS: tui/cli/cmd_help.c tui/cli/cmd_image.c tui/cli/cmd_logs.c tui/cli/cmd_ls.c
+// OBJS: tui/cli/cmd_restore.c tui/cli/cmd_snapshot.c tui/cli/cmd_timing.c tui/cli/cmd_tour.c
+// OBJS: tui/cli/cmd_vm.c tui/cli/commands.c tui/cli/completion.c tui/cli/completion_bash.c
+// OBJS: tui/cli/completion_fish.c tui/cli/completion_zsh.c tui/cli/grab.c tui/cli/help.c
+// OBJS: tui/cli/opts.c tui/cli/prefix.c tui/cli/progress.c tui/cli/session.c
+// OBJS: tui/cli/session_input.c tui/cli/sink.c tui/cli/text.c tui/cli/tty.c tui/cli/waterfall.c
+// OBJS: tui/cli/work.c tui/cli/work_snapshot.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -239,6 +241,18 @@ static void test_bash(void **state)
 	check_bash("vmdeck boot --name x", 3, "");
 	check_bash("vmdeck events --vm \"\"", 3, "vms-one vms-two");
 	check_bash("vmdeck completion z", 2, "zsh");
+	check_bash("vmdeck snaps", 1, "snapshot snapshots");
+	check_bash("vmdeck snapshot \"\"", 2, "verify rm vms-one vms-two");
+	check_bash("vmdeck snapshot v", 2, "verify vms-one vms-two");
+	check_bash("vmdeck snapshot --r", 2, "--replace");
+	check_bash("vmdeck snapshot vms-one --q", 3, "--quiet");
+	check_bash("vmdeck snapshot verify \"\"", 3, "snapshots-one snapshots-two");
+	check_bash("vmdeck snapshot rm \"\"", 3, "snapshots-one snapshots-two");
+	check_bash("vmdeck restore \"\"", 2, "snapshots-one snapshots-two");
+	check_bash("vmdeck clone any-o", 2, "any-one");
+	check_bash("vmdeck timeline web --kind r", 4, "restore");
+	check_bash("vmdeck restores --snapshot \"\"", 3, "snapshots-one snapshots-two");
+	check_bash("vmdeck boot --disk /etc/hostn", 3, "/etc/hostname");
 }
 
 static int find(const char *a, const char *b, const struct command **ret, struct err *e)
@@ -261,6 +275,14 @@ static void test_find(void **state)
 		{"image", NULL, "error: needs one of build, rm"},
 		{"image", "--json", "error: needs one of build, rm"},
 		{"image", "bild", "error: no command 'image bild'"},
+		{"snapshot", NULL, "snapshot"},
+		{"snapshot", "web", "snapshot"},
+		{"snapshot", "verify", "snapshot verify"},
+		{"snapshot", "rm", "snapshot rm"},
+		{"snapshot", "--", "snapshot"},
+		{"snapshot", "--replace", "snapshot"},
+		{"snapshots", NULL, "snapshots"},
+		{"daemon", "--", "error: needs one of status, start, stop"},
 		{"boto", NULL, "error: did you mean 'boot'?"},
 		{"imges", NULL, "error: did you mean 'images'?"},
 		{"__compl", NULL, "error: vmdeck help lists them"},
@@ -325,6 +347,16 @@ static void test_parse(void **state)
 		{"stop", 2, {"a", "-t9999"}, "out of range"},
 		{"completion", 2, {"bash", "zsh"}, "unexpected 'zsh'"},
 		{"help", 2, {"image", "build"}, NULL},
+		{"snapshot", 3, {"--", "verify", "base"}, NULL},
+		{"snapshot", 1, {"web"}, "something is missing: vmdeck snapshot VM NAME"},
+		{"snapshot", 3, {"a", "b", "c"}, "unexpected 'c'"},
+		{"snapshot verify", 0, {0}, "something is missing"},
+		{"clone", 3, {"base", "-n", "20"}, NULL},
+		{"clone", 3, {"base", "-n", "257"}, "out of range"},
+		{"clone", 3, {"base", "-n", "0"}, "out of range"},
+		{"timeline", 2, {"web", "--kind=clone"}, "it is one of boot restore snapshot"},
+		{"pool", 1, {"base"}, "something is missing"},
+		{"boot", 4, {"--disk", "2G", "-d", "./x"}, NULL},
 	};
 
 	(void)state;
@@ -365,6 +397,9 @@ static void test_run(void **state)
 	assert_int_equal(run(1, (const char *[]){"nonsense"}), 2);
 	assert_int_equal(run(2, (const char *[]){"exec", "web"}), 2);
 	assert_int_equal(run(2, (const char *[]){"help", "nonsense"}), 2);
+	assert_int_equal(run(3, (const char *[]){"pool", "base", "many"}), 2);
+	assert_int_equal(run(3, (const char *[]){"pool", "base", "65"}), 2);
+	assert_int_equal(run(4, (const char *[]){"rm", "--snapshot", "-f", "base"}), 2);
 }
 
 static void test_env(void **state)

@@ -1,4 +1,5 @@
-/* tour: what vmdeck does, shown once with a real VM, as plain text. */
+/* tour: what vmdeck does, shown once with a real VM, as plain text. Snapshots and clones are in
+ * tour_clones.c. */
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "backend/base/str.h"
 #include "tui/cli/grab.h"
 #include "tui/cli/text.h"
+#include "tui/cli/tour.h"
 #include "tui/cli/work.h"
 
 #define IMAGE       "mini"
@@ -19,19 +21,12 @@
 	"n=0; while :; do n=$((n+1)); echo \"line $n of the main process, up $(cut -d ' ' -f 1 "   \
 	"/proc/uptime) s\"; sleep 1; done"
 
-struct tour {
-	struct cli *c;
-	char vm[32];
-	bool booted; /* asked for: must be removed */
-};
-
 struct step {
 	const char *name, *what;
 	int (*run)(struct tour *t, struct err *e);
 };
 
-static void say(const struct tour *t, const char *fmt, ...) printf_like(2, 3);
-static void say(const struct tour *t, const char *fmt, ...)
+void tour_say(const struct tour *t, const char *fmt, ...)
 {
 	char line[1200];
 	va_list ap;
@@ -54,7 +49,7 @@ static int show_image(struct tour *t, struct err *e)
 	int r = work_build(&w, false, &image, e);
 
 	if (r == 0)
-		say(t, "%s is ready: kernel %s, %s", IMAGE, jsonx_str(image, "kernel"),
+		tour_say(t, "%s is ready: kernel %s, %s", IMAGE, jsonx_str(image, "kernel"),
 			str_bytes(size, sizeof(size), (uint64_t)jsonx_int(image, "bytes", 0)));
 	return r;
 }
@@ -81,7 +76,7 @@ static int show_events(struct tour *t, struct err *e)
 			continue;
 		begin = begin ? begin : at;
 		what = what ? what : jsonx_str(fields, "method");
-		say(t, "%+8.3f s  %s%s%s", (double)(at - begin) / 1e9, name, what ? " " : "",
+		tour_say(t, "%+8.3f s  %s%s%s", (double)(at - begin) / 1e9, name, what ? " " : "",
 			what ? what : "");
 	}
 	return 0;
@@ -111,7 +106,7 @@ static int show_boot(struct tour *t, struct err *e)
 	r = work_boot(&w, boot_params(t), &vm, e);
 	if (r < 0)
 		return r;
-	say(t, "%s runs: %s %s %s, %d MiB, its agent answered after %s", t->vm,
+	tour_say(t, "%s runs: %s %s %s, %d MiB, its agent answered after %s", t->vm,
 		jsonx_str(vm, "vmm"), jsonx_str(vm, "version"), jsonx_str(vm, "accel"),
 		(int)jsonx_int(vm, "mem_mib", 0),
 		str_duration(ready, sizeof(ready),
@@ -119,17 +114,17 @@ static int show_boot(struct tour *t, struct err *e)
 	return show_events(t, e);
 }
 
-static void say_lines(const struct tour *t, char *text)
+void tour_say_lines(const struct tour *t, char *text)
 {
 	for (char *line = strtok_r(text, "\n", &text); line; line = strtok_r(NULL, "\n", &text)) {
 		line[strcspn(line, "\r")] = '\0';
-		say(t, "%s", line);
+		tour_say(t, "%s", line);
 	}
 }
 
-static int show_command(struct tour *t, const char *command, struct err *e)
+int tour_command(struct tour *t, const char *vm, const char *command, struct err *e)
 {
-	struct json_object *params = cli_vm_params(t->vm), *argv = json_object_new_array();
+	struct json_object *params = cli_vm_params(vm), *argv = json_object_new_array();
 	uint64_t begin = mono_ns();
 	struct grab g;
 	char took[32];
@@ -139,11 +134,11 @@ static int show_command(struct tour *t, const char *command, struct err *e)
 	json_object_array_add(argv, json_object_new_string("-c"));
 	json_object_array_add(argv, json_object_new_string(command));
 	json_object_object_add(params, "argv", argv);
-	say(t, "$ %s", command);
+	tour_say(t, "%s$ %s", strcmp(vm, t->vm) == 0 ? "" : vm, command);
 	r = grab_run(&g, t->c, "vm.exec", params, 0, EXEC_S, e);
 	if (r == 0) {
-		say_lines(t, (char *)g.text.data + g.text.head);
-		say(t, "(%s %d, %s)", g.how == 1 ? "signal" : "exit code", g.value,
+		tour_say_lines(t, (char *)g.text.data + g.text.head);
+		tour_say(t, "(%s %d, %s)", g.how == 1 ? "signal" : "exit code", g.value,
 			str_duration(took, sizeof(took), mono_ns() - begin));
 	}
 	grab_fini(&g);
@@ -156,7 +151,7 @@ static int show_exec(struct tour *t, struct err *e)
 		"uname -a", "head -n 3 /proc/meminfo", "ps | head -n 5", "exit 3"};
 
 	for (size_t i = 0; i < countof(list); i++) {
-		int r = show_command(t, list[i], e);
+		int r = tour_command(t, t->vm, list[i], e);
 
 		if (r < 0)
 			return r;
@@ -173,7 +168,7 @@ static int show_output(struct tour *t, struct err *e)
 	jsonx_add_bool(params, "follow", true);
 	r = grab_run(&g, t->c, "vm.logs", params, OUTPUT_SHOW, OUTPUT_S, e);
 	if (r == 0)
-		say_lines(t, (char *)g.text.data + g.text.head);
+		tour_say_lines(t, (char *)g.text.data + g.text.head);
 	grab_fini(&g);
 	return r;
 }
@@ -185,7 +180,7 @@ static int show_ping(struct tour *t, struct err *e)
 	int r = cli_call(t->c, "vm.ping", cli_vm_params(t->vm), CLI_CALL_S, &o, e);
 
 	if (r == 0)
-		say(t, "the agent answered in %s; the guest is up for %s",
+		tour_say(t, "the agent answered in %s; the guest is up for %s",
 			str_duration(rtt, sizeof(rtt), (uint64_t)jsonx_int(o, "rtt_ns", 0)),
 			str_duration(up, sizeof(up), (uint64_t)jsonx_int(o, "uptime_ns", 0)));
 	return r;
@@ -197,7 +192,7 @@ static int call_and_tell(struct tour *t, const char *method, struct err *e)
 	int r = cli_call(t->c, method, cli_vm_params(t->vm), CLI_CALL_S, &vm, e);
 
 	if (r == 0)
-		say(t, "%s is %s", t->vm, jsonx_str(vm, "state"));
+		tour_say(t, "%s is %s", t->vm, jsonx_str(vm, "state"));
 	return r;
 }
 
@@ -213,9 +208,9 @@ static int show_stop(struct tour *t, struct err *e)
 	return call_and_tell(t, "vm.stop", e);
 }
 
-static int remove_vm(struct tour *t, struct err *e)
+int tour_remove(struct tour *t, const char *vm, struct err *e)
 {
-	struct json_object *params = cli_vm_params(t->vm);
+	struct json_object *params = cli_vm_params(vm);
 
 	jsonx_add_bool(params, "force", true);
 	return cli_call(t->c, "vm.rm", params, CLI_CALL_S, NULL, e);
@@ -223,12 +218,15 @@ static int remove_vm(struct tour *t, struct err *e)
 
 static int show_rm(struct tour *t, struct err *e)
 {
-	int r = remove_vm(t, e);
+	int r = tour_remove(t, t->vm, e);
 
-	if (r == 0) {
-		t->booted = false;
-		say(t, "%s and its logs are removed", t->vm);
-	}
+	if (r < 0)
+		return r;
+	t->booted = false;
+	tour_say(t, "%s and its logs are removed", t->vm);
+	r = tour_remove_clones(t, e);
+	if (r == 0)
+		tour_say(t, "its clones and its snapshot too");
 	return r;
 }
 
@@ -236,6 +234,10 @@ static const struct step steps[] = {
 	{"image", "kernel and initramfs, built once", show_image},
 	{"boot", "a new VM; then what happened when, from the event log", show_boot},
 	{"exec", "commands in the guest, over vsock", show_exec},
+	{"snapshot", "memory and devices, while the VM goes on", tour_snapshot},
+	{"clone", "new VMs from it, each with an identity of its own", tour_clone},
+	{"timeline", "where the time of one went; beside it what is usual", tour_timeline},
+	{"restores", "all of them", tour_restores},
 	{"output", "the main process' output, streamed and stored", show_output},
 	{"ping", "a sign of life from the agent", show_ping},
 	{"pause", "and resume", show_pause},
@@ -256,7 +258,7 @@ static int run_steps(struct tour *t, struct err *e)
 		r = steps[i].run(t, e);
 		if (r < 0)
 			return err_wrap(e, r, "%s", steps[i].name);
-		say(t, "took %s", str_duration(took, sizeof(took), mono_ns() - begin));
+		tour_say(t, "took %s", str_duration(took, sizeof(took), mono_ns() - begin));
 	}
 	return 0;
 }
@@ -291,7 +293,9 @@ int cmd_tour(struct cli *c)
 	if (r == -EINTR)
 		fprintf(stderr, "vmdeck: interrupted: cleaning up\n");
 	c->signal = 0;
-	if (t.booted && remove_vm(&t, &later) < 0 && later.code != ENOENT)
+	if (t.booted && tour_remove(&t, t.vm, &later) < 0 && later.code != ENOENT)
+		code = cli_fail(&later, EXIT_FAILED);
+	if (tour_remove_clones(&t, &later) < 0)
 		code = cli_fail(&later, EXIT_FAILED);
 	if (!running)
 		end_daemon(c);

@@ -21,6 +21,7 @@ struct deed {
 	void (*add)(const struct cli *c, struct json_object *params);
 	/* Words behind the name instead of done; may be NULL. */
 	char *(*tell)(char *out, size_t n, const struct target *t);
+	int at_once; /* 0: AT_ONCE */
 };
 
 struct target {
@@ -84,9 +85,14 @@ static struct json_object *make_params(const struct batch *b, const char *name)
 	return params;
 }
 
+static int at_once(const struct deed *d)
+{
+	return d->at_once ? d->at_once : AT_ONCE;
+}
+
 static void send_more(struct batch *b)
 {
-	while (b->sent < b->count && b->sent - b->answered < AT_ONCE) {
+	while (b->sent < b->count && b->sent - b->answered < at_once(b->deed)) {
 		struct target *t = &b->targets[b->sent++];
 
 		t->begin_ns = mono_ns();
@@ -165,7 +171,7 @@ static int run(struct cli *c, const struct deed *deed, double extra)
 		b.targets[i].name = c->opts.args[i];
 	}
 	send_more(&b);
-	wait_all(&b, (CLI_CALL_S + extra) * (b.count / AT_ONCE + 1));
+	wait_all(&b, (CLI_CALL_S + extra) * (b.count / at_once(deed) + 1));
 	/* Answers that are late must not find the targets gone. */
 	api_close(c->api);
 	c->api = NULL;
@@ -179,21 +185,21 @@ static int run(struct cli *c, const struct deed *deed, double extra)
 
 int cmd_pause(struct cli *c)
 {
-	static const struct deed deed = {"vm.pause", "vm", "paused", NULL, NULL};
+	static const struct deed deed = {"vm.pause", "vm", "paused", NULL, NULL, 0};
 
 	return run(c, &deed, 0);
 }
 
 int cmd_resume(struct cli *c)
 {
-	static const struct deed deed = {"vm.resume", "vm", "resumed", NULL, NULL};
+	static const struct deed deed = {"vm.resume", "vm", "resumed", NULL, NULL, 0};
 
 	return run(c, &deed, 0);
 }
 
 int cmd_kill(struct cli *c)
 {
-	static const struct deed deed = {"vm.kill", "vm", "killed", NULL, NULL};
+	static const struct deed deed = {"vm.kill", "vm", "killed", NULL, NULL, 0};
 
 	return run(c, &deed, 0);
 }
@@ -218,7 +224,7 @@ static char *tell_stop(char *out, size_t n, const struct target *t)
 
 int cmd_stop(struct cli *c)
 {
-	static const struct deed deed = {"vm.stop", "vm", "stopped", add_timeout, tell_stop};
+	static const struct deed deed = {"vm.stop", "vm", "stopped", add_timeout, tell_stop, 0};
 
 	return run(c, &deed, (double)opt_num(&c->opts, "timeout", 10));
 }
@@ -231,7 +237,7 @@ static void add_force(const struct cli *c, struct json_object *params)
 
 int cmd_rm(struct cli *c)
 {
-	static const struct deed vms = {"vm.rm", "vm", "removed", add_force, NULL};
+	static const struct deed vms = {"vm.rm", "vm", "removed", add_force, NULL, 0};
 	struct err e;
 
 	if (!opt_given(&c->opts, "snapshot"))
@@ -246,7 +252,7 @@ int cmd_rm(struct cli *c)
 
 int cmd_snapshot_rm(struct cli *c)
 {
-	static const struct deed deed = {"snapshot.rm", "name", "removed", NULL, NULL};
+	static const struct deed deed = {"snapshot.rm", "name", "removed", NULL, NULL, 0};
 
 	return run(c, &deed, 0);
 }
@@ -264,14 +270,14 @@ static char *tell_verify(char *out, size_t n, const struct target *t)
 
 int cmd_snapshot_verify(struct cli *c)
 {
-	static const struct deed deed = {"snapshot.verify", "name", "whole", NULL, tell_verify};
+	static const struct deed deed = {"snapshot.verify", "name", "whole", NULL, tell_verify, 1};
 
 	return run(c, &deed, CLI_VERIFY_S);
 }
 
 int cmd_image_rm(struct cli *c)
 {
-	static const struct deed deed = {"image.rm", "name", "removed", NULL, NULL};
+	static const struct deed deed = {"image.rm", "name", "removed", NULL, NULL, 0};
 
 	return run(c, &deed, 0);
 }
@@ -290,7 +296,7 @@ static char *tell_ping(char *out, size_t n, const struct target *t)
 
 int cmd_ping(struct cli *c)
 {
-	static const struct deed deed = {"vm.ping", "vm", "answered", NULL, tell_ping};
+	static const struct deed deed = {"vm.ping", "vm", "answered", NULL, tell_ping, 0};
 
 	return run(c, &deed, 0);
 }

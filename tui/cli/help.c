@@ -86,11 +86,12 @@ void help_markdown(FILE *f)
 			if (strcmp(d->name, "help") == 0)
 				continue;
 			if (d->letter)
-				fprintf(f, " [-%c%s%s]", d->letter, d->arg ? " " : "",
-					d->arg ? d->arg : "");
+				fprintf(f, " [-%c", d->letter);
 			else
-				fprintf(f, " [--%s%s%s]", d->name, d->arg ? " " : "",
-					d->arg ? d->arg : "");
+				fprintf(f, " [--%s", d->name);
+			put_cell(f, d->arg ? " " : "");
+			put_cell(f, d->arg ? d->arg : "");
+			fputc(']', f);
 		}
 		if (cmd->args[0])
 			fputc(' ', f);

@@ -81,6 +81,8 @@ char *waterfall_ms(char *out, size_t n, double ms)
 		snprintf(out, n, "%.2f ms", ms);
 	else if (ms < 999.5)
 		snprintf(out, n, "%.0f ms", ms);
+	else if (ms < 6e4)
+		snprintf(out, n, "%.1f s", ms / 1e3);
 	else if (ms < 1e9)
 		str_duration(out, n, (uint64_t)(ms * 1e6));
 	else
@@ -163,7 +165,7 @@ static struct columns lay_out(const struct view *v)
 	}
 	c.limit = v->w->cols >= 60;
 	c.usual = v->w->cols >= 48;
-	left = v->w->cols - c.name - 2 - 8 - (c.usual ? 8 : 0) - (c.limit ? 7 : 0) -
+	left = v->w->cols - c.name - 2 - 8 - (c.usual ? 8 : 0) - (c.limit ? 8 : 0) -
 	       (c.remark ? REMARK_COLS : 0);
 	if (left < BAR_MIN && c.remark) {
 		c.remark = false;
@@ -254,7 +256,7 @@ static void put_row(const struct view *v, const struct row *r)
 		snprintf(limit, sizeof(limit), "%.4g s", r->limit);
 	remark(note, sizeof(note), r);
 	if (c->limit)
-		fprintf(v->f, "%7s", limit);
+		fprintf(v->f, "%8s", limit);
 	if (c->remark && note[0])
 		fprintf(v->f, " %s%s%s", tint_on(is_slow(r) ? TINT_WARN : TINT_BUSY, v->w->color),
 			note, tint_off(v->w->color));
@@ -272,7 +274,7 @@ static void put_heads(const struct view *v)
 	pad = c->bar - 1 - text_width(shown);
 	fprintf(v->f, "%s%-*s  0%*s%s%8s%s%s%s\n", tint_on(TINT_HEAD, v->w->color), c->name,
 		"PHASE", pad, "", shown, "MS", c->usual ? "     p50" : "",
-		c->limit ? "  LIMIT" : "", tint_off(v->w->color));
+		c->limit ? "   LIMIT" : "", tint_off(v->w->color));
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */

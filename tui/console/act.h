@@ -10,4 +10,8 @@
 #include "tui/console/actions.def"
 #undef ACTION
 
+/* ACT_DELETE in the other views (act_snapshot.c). */
+void delete_snapshot(struct app *a, const struct deck_snapshot *s);
+void delete_image(struct app *a, const struct deck_image *im);
+
 #endif

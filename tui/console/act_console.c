@@ -48,3 +48,71 @@ void act_QUIT(struct app *a, const char *arg)
 	(void)arg;
 	app_quit(a, 0);
 }
+
+void act_VMS(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_show(a, VIEW_VMS);
+}
+
+void act_SNAPSHOTS(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_show(a, VIEW_SNAPSHOTS);
+}
+
+void act_RESTORES(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_show(a, VIEW_RESTORES);
+}
+
+void act_IMAGES(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_show(a, VIEW_IMAGES);
+}
+
+void act_EVENTS(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_show(a, VIEW_EVENTS);
+}
+
+/* The next column on the screen that has a title, round by way of the natural order. */
+static void sort_by(struct app *a, int step)
+{
+	struct table *t = app_table(a);
+	int n = t->view->column_count, widths[COLUMNS_MAX];
+
+	table_widths(t->view, a->layout.list.w, widths);
+	do
+		t->sort = (t->sort + 1 + step + n + 1) % (n + 1) - 1;
+	while (t->sort != SORT_NATURAL &&
+		(!widths[t->sort] || !t->view->columns[t->sort].title[0]));
+	app_refresh(a, t->view->changes);
+	if (t->sort == SORT_NATURAL)
+		app_notice(a, NOTICE_INFO, "in the usual order");
+	else
+		app_notice(a, NOTICE_INFO, "sorted by %s; I turns it round",
+			t->view->columns[t->sort].title);
+}
+
+void act_SORT_NEXT(struct app *a, const char *arg)
+{
+	(void)arg;
+	sort_by(a, 1);
+}
+
+void act_SORT_PREVIOUS(struct app *a, const char *arg)
+{
+	(void)arg;
+	sort_by(a, -1);
+}
+
+void act_SORT_TURN(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_table(a)->reverse = !app_table(a)->reverse;
+	app_refresh(a, app_table(a)->view->changes);
+}

@@ -11,11 +11,15 @@ static void move(struct app *a, int lines)
 {
 	struct deck *d = app_deck(a);
 
-	if (moves_pane(a)) {
-		if (d && d->tab[d->shown].pane)
-			pane_scroll(d->tab[d->shown].pane, lines);
+	if (!moves_pane(a)) {
+		const struct table *t = app_table(a);
+
+		app_select_row(a, max_of(0, min_of(t->list.sel + lines, t->count - 1)));
+	} else if (d && d->tab[d->shown].pane) {
+		pane_scroll(d->tab[d->shown].pane, lines);
 	} else {
-		app_select_row(a, max_of(0, min_of(a->list.sel + lines, a->view.count - 1)));
+		/* Drawing takes it back to what there is. */
+		a->page_top = max_of(0, a->page_top + lines);
 	}
 	app_dirty(a);
 }
@@ -109,8 +113,10 @@ static bool go_back(struct app *a)
 		a->focus = FOCUS_LIST;
 	} else if (a->focus == FOCUS_PANE) {
 		a->focus = FOCUS_LIST;
-	} else if (a->filter[0]) {
+	} else if (app_table(a)->filter[0]) {
 		app_set_filter(a, "");
+	} else if (a->at != VIEW_VMS) {
+		app_show(a, VIEW_VMS);
 	} else {
 		return false;
 	}
@@ -147,6 +153,7 @@ static void show_tab(struct app *a, enum tab tab)
 	if (!d)
 		return;
 	deck_show(d, tab);
+	a->page_top = 0;
 	app_sync_deck(a);
 }
 
@@ -159,7 +166,7 @@ static void turn_tab(struct app *a, int step)
 		return;
 	do
 		tab = (tab + step + TAB__COUNT) % TAB__COUNT;
-	while (tab > TAB_SERIAL && !d->tab[tab].pane);
+	while (tab > TAB_TIMELINE && !d->tab[tab].pane);
 	show_tab(a, (enum tab)tab);
 }
 
@@ -173,6 +180,15 @@ void act_TAB_PREVIOUS(struct app *a, const char *arg)
 {
 	(void)arg;
 	turn_tab(a, -1);
+}
+
+void act_TIMELINE(struct app *a, const char *arg)
+{
+	struct deck *d = app_deck(a);
+
+	(void)arg;
+	if (d)
+		show_tab(a, d->shown == TAB_TIMELINE ? TAB_OUTPUT : TAB_TIMELINE);
 }
 
 void act_LOGS(struct app *a, const char *arg)

@@ -136,6 +136,13 @@ void act_DELETE(struct app *a, const char *arg)
 	char question[128];
 
 	(void)arg;
+	if (!vm) {
+		if (app_snapshot(a))
+			delete_snapshot(a, app_snapshot(a));
+		else if (app_image(a))
+			delete_image(a, app_image(a));
+		return;
+	}
 	if (vm->gone) {
 		delete_yes(a, vm->id);
 		return;
@@ -147,7 +154,7 @@ void act_DELETE(struct app *a, const char *arg)
 void act_BUILD(struct app *a, const char *arg)
 {
 	struct json_object *o = json_object_new_object();
-	const char *name = *arg ? arg : "mini";
+	const char *name = *arg ? arg : app_image(a) ? app_image(a)->name : "mini";
 	const struct deck_image *im = model_image(&a->model, name);
 	char done[128];
 

@@ -7,19 +7,28 @@
 #include "backend/base/util.h"
 
 const struct action_info action_table[ACT__COUNT] = {
-#define DECK     CONTEXT_DECK
-#define LIST     CONTEXT_LIST
-#define PANE     CONTEXT_PANE
-#define GUEST    CONTEXT_GUEST
-#define NONE     NEED_NONE
-#define VM       NEED_VM
-#define ALIVE    NEED_ALIVE
-#define BOOTED   NEED_BOOTED
-#define RUNNING  NEED_RUNNING
-#define ENDED    NEED_ENDED
-#define HINT     ACTION_HINT
-#define DESTROYS ACTION_DESTROYS
-#define ARG      ACTION_ARG
+#define DECK      CONTEXT_DECK
+#define LIST      CONTEXT_LIST
+#define PANE      CONTEXT_PANE
+#define GUEST     CONTEXT_GUEST
+#define SNAPSHOTS CONTEXT_SNAPSHOTS
+#define RESTORES  CONTEXT_RESTORES
+#define IMAGES    CONTEXT_IMAGES
+#define EVENTS    CONTEXT_EVENTS
+#define ALL       CONTEXT_ALL
+#define NONE      NEED_NONE
+#define ROW       NEED_ROW
+#define VM        NEED_VM
+#define ALIVE     NEED_ALIVE
+#define BOOTED    NEED_BOOTED
+#define RUNNING   NEED_RUNNING
+#define SNAPSHOT  NEED_SNAPSHOT
+#define SOURCE    NEED_SOURCE
+#define ENDED     NEED_ENDED
+#define HINT      ACTION_HINT
+#define DESTROYS  ACTION_DESTROYS
+#define ARG       ACTION_ARG
+#define NAMED     ACTION_NAMED
 #define ACTION(id, name, contexts, keys, needs, flags, label, help)                                \
 	[ACT_##id] = {name, contexts, keys, needs, flags, label, help},
 #include "tui/console/actions.def"
@@ -28,6 +37,15 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef LIST
 #undef PANE
 #undef GUEST
+#undef SNAPSHOTS
+#undef RESTORES
+#undef IMAGES
+#undef EVENTS
+#undef ALL
+#undef ROW
+#undef SNAPSHOT
+#undef SOURCE
+#undef NAMED
 #undef NONE
 #undef VM
 #undef ALIVE
@@ -57,7 +75,7 @@ enum action action_by_key(unsigned context, console_key k)
 /* Names behind the prefix key are no commands: there is no command line there. */
 static bool is_command(enum action a)
 {
-	return action_table[a].contexts & CONTEXT_DECK;
+	return action_table[a].contexts & CONTEXT_ALL;
 }
 
 enum action action_by_name(const char *name, size_t n)
@@ -83,33 +101,67 @@ char *action_key_text(enum action a, char *out, size_t n)
 	return key_text(out, n, key_list_next(&keys));
 }
 
-bool action_allowed(enum action a, const struct deck_vm *vm, char *why, size_t n)
+static bool vm_allows(
+	enum action_need need, const char *name, const struct deck_vm *vm, char *why, size_t n)
 {
-	const struct action_info *info = &action_table[a];
-	enum action_need need = info->need;
-
-	if (need == NEED_NONE || (need == NEED_VM && vm))
+	if (need == NEED_VM || need == NEED_ROW)
 		return true;
-	if (!vm) {
-		snprintf(why, n, "%s: no VM is selected (b boots one)", info->name);
-		return false;
-	}
 	if (need == NEED_ENDED) {
-		snprintf(why, n, "%s: %s is %s: stop it first (x)", info->name, vm->name,
+		snprintf(why, n, "%s: %s is %s: stop it first (x)", name, vm->name,
 			deck_state_names[vm->state]);
 		return !deck_vm_alive(vm);
 	}
 	if (!deck_vm_alive(vm))
-		snprintf(why, n, "%s: %s has ended already", info->name, vm->name);
+		snprintf(why, n, "%s: %s has ended already", name, vm->name);
 	else if (need >= NEED_BOOTED && vm->state == DECK_STARTING)
-		snprintf(why, n, "%s: %s is still booting (X ends it)", info->name, vm->name);
+		snprintf(why, n, "%s: %s is still booting (X ends it)", name, vm->name);
 	else if (need == NEED_RUNNING && vm->state == DECK_PAUSED)
-		snprintf(why, n, "%s: %s is paused (p resumes it)", info->name, vm->name);
+		snprintf(why, n, "%s: %s is paused (p resumes it)", name, vm->name);
 	else if (need == NEED_RUNNING && vm->state != DECK_RUNNING)
-		snprintf(why, n, "%s: %s is %s", info->name, vm->name, deck_state_names[vm->state]);
+		snprintf(why, n, "%s: %s is %s", name, vm->name, deck_state_names[vm->state]);
 	else
 		return true;
 	return false;
+}
+
+static bool snapshot_allows(
+	enum action_need need, const char *name, const struct deck_snapshot *s, char *why, size_t n)
+{
+	if (need == NEED_ENDED || need == NEED_ROW) {
+		snprintf(why, n, "%s: %s is still being made", name, s->name);
+		return need == NEED_ROW || s->state != SNAPSHOT_CREATING;
+	}
+	if (need != NEED_SNAPSHOT && need != NEED_SOURCE)
+		snprintf(why, n, "%s: %s is a snapshot, no VM", name, s->name);
+	else if (s->state == SNAPSHOT_CREATING)
+		snprintf(why, n, "%s: %s is still being made", name, s->name);
+	else if (s->state == SNAPSHOT_DAMAGED)
+		snprintf(why, n, "%s: %s is damaged: %.120s", name, s->name, s->why);
+	else
+		return true;
+	return false;
+}
+
+bool action_allowed(enum action a, const struct action_on *on, char *why, size_t n)
+{
+	const struct action_info *info = &action_table[a];
+	enum action_need need = info->need;
+
+	if (!(info->contexts & on->context)) {
+		snprintf(why, n, "%s: not in this view (1 VMs, 2 snapshots, 4 images)", info->name);
+		return false;
+	}
+	if (need == NEED_NONE)
+		return true;
+	if (on->vm)
+		return vm_allows(need, info->name, on->vm, why, n);
+	if (on->snapshot)
+		return snapshot_allows(need, info->name, on->snapshot, why, n);
+	if (on->context & CONTEXT_DECK)
+		snprintf(why, n, "%s: no VM is selected (b boots one)", info->name);
+	else
+		snprintf(why, n, "%s: nothing is selected", info->name);
+	return on->row;
 }
 
 int action_complete(const char *prefix, char *out, size_t n)

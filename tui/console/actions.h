@@ -15,9 +15,39 @@ enum action {
 	ACT_NONE = -1
 };
 
-enum action_context { CONTEXT_LIST = 1, CONTEXT_PANE = 2, CONTEXT_GUEST = 4, CONTEXT_DECK = 3 };
-enum action_need { NEED_NONE, NEED_VM, NEED_ALIVE, NEED_BOOTED, NEED_RUNNING, NEED_ENDED };
-enum action_flag { ACTION_HINT = 1, ACTION_DESTROYS = 2, ACTION_ARG = 4 };
+enum action_context {
+	CONTEXT_LIST = 1,
+	CONTEXT_PANE = 2,
+	CONTEXT_GUEST = 4,
+	CONTEXT_SNAPSHOTS = 8,
+	CONTEXT_RESTORES = 16,
+	CONTEXT_IMAGES = 32,
+	CONTEXT_EVENTS = 64,
+	CONTEXT__LAST = CONTEXT_EVENTS,
+	CONTEXT_DECK = CONTEXT_LIST | CONTEXT_PANE,
+	CONTEXT_ALL = CONTEXT_DECK | CONTEXT_SNAPSHOTS | CONTEXT_RESTORES | CONTEXT_IMAGES |
+		      CONTEXT_EVENTS,
+};
+enum action_need {
+	NEED_NONE,
+	NEED_ROW,
+	NEED_VM,
+	NEED_ALIVE,
+	NEED_BOOTED,
+	NEED_RUNNING,
+	NEED_SNAPSHOT,
+	NEED_SOURCE,
+	NEED_ENDED,
+};
+enum action_flag { ACTION_HINT = 1, ACTION_DESTROYS = 2, ACTION_ARG = 4, ACTION_NAMED = 8 };
+
+/* What an action would be done to: where the operator is, and what is selected there. */
+struct action_on {
+	unsigned context;
+	bool row; /* anything is selected */
+	const struct deck_vm *vm;
+	const struct deck_snapshot *snapshot;
+};
 
 struct action_info {
 	const char *name;
@@ -35,8 +65,8 @@ enum action action_by_key(unsigned context, console_key k);
 enum action action_by_name(const char *name, size_t n);
 /* The first key of an action, as text. */
 char *action_key_text(enum action a, char *out, size_t n);
-/* Whether the selected VM (may be NULL) allows the action; else why not, a sentence in why. */
-bool action_allowed(enum action a, const struct deck_vm *vm, char *why, size_t n);
+/* Whether it can be done; else why not, a sentence in why. */
+bool action_allowed(enum action a, const struct action_on *on, char *why, size_t n);
 /* The longest text that all action names beginning with prefix share, into out; the number of them.
  */
 int action_complete(const char *prefix, char *out, size_t n);

@@ -99,7 +99,10 @@ void app_key(struct app *a, console_key k)
 	}
 	if (attach_key(a, k))
 		return;
-	act = action_by_key(a->focus == FOCUS_PANE ? CONTEXT_PANE : CONTEXT_LIST, k);
+	act = action_by_key(a->at != VIEW_VMS        ? views[a->at]->context
+			    : a->focus == FOCUS_PANE ? CONTEXT_PANE
+						     : CONTEXT_LIST,
+		k);
 	if (act != ACT_NONE)
 		action_run(a, act, "");
 	else
@@ -291,6 +294,8 @@ void app_init(struct app *a, const struct console_opts *o)
 	/* Not the default loop: that one would reap the children of the client library. */
 	a->loop = ev_loop_new(EVFLAG_AUTO);
 	model_init(&a->model);
+	for (int i = 0; i < VIEW__COUNT; i++)
+		table_init(&a->table[i], views[i]);
 	feed_hub_init(&a->hub, a->loop);
 	link_init(&a->link, a->loop, &app_link_handler, a);
 	decks_init(&a->decks, &a->hub, &a->link, &decks_handler, a);
@@ -306,7 +311,8 @@ void app_fini(struct app *a)
 	decks_fini(&a->decks);
 	link_fini(&a->link);
 	feed_hub_fini(&a->hub);
-	model_view_fini(&a->view);
+	for (int i = 0; i < VIEW__COUNT; i++)
+		table_fini(&a->table[i]);
 	model_fini(&a->model);
 	history_fini(&a->commands);
 	history_fini(&a->execs);

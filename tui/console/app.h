@@ -15,6 +15,7 @@
 #include "tui/console/model.h"
 #include "tui/console/notice.h"
 #include "tui/console/paint.h"
+#include "tui/console/views.h"
 
 struct app;
 struct layer;
@@ -33,6 +34,9 @@ struct layer {
 };
 
 enum focus { FOCUS_LIST, FOCUS_PANE };
+
+/* What the daemon lists. */
+enum listing { LIST_VMS, LIST_IMAGES, LIST_SNAPSHOTS, LIST_TIMINGS, LIST_EVENTS, LIST__COUNT };
 
 #define HISTORY_MAX 50
 struct history {
@@ -54,13 +58,15 @@ struct app {
 	struct model model;
 	struct feed_hub hub;
 	struct decks decks;
-	bool refresh_vms, refresh_images; /* a list call is under way: one more is due behind it */
-	int asking_vms, asking_images;
+	struct {
+		bool asking, again; /* a call is under way; one more is due behind it */
+	} lists[LIST__COUNT];
+	bool snapshots_old; /* an event has changed what the list would say of them */
+	char timing[56];    /* that was asked for last, and whether it had ended */
 
-	struct model_view view;
-	struct list list;
-	char filter[128];
-	char selected[40]; /* id; "" when there is no row */
+	struct table table[VIEW__COUNT];
+	enum view_id at;
+	int page_top; /* first line of the detail that is shown */
 	enum focus focus;
 	bool zoom;
 	struct call *calls; /* under way, newest first (calls.c) */
@@ -113,22 +119,36 @@ void app_quit(struct app *a, int code);
 void app_key(struct app *a, console_key k);
 
 /* ---- select.c: rows, selection, the shown deck */
+struct table *app_table(struct app *a); /* of the view that is shown */
+void app_show(struct app *a, enum view_id view);
+/* The selected VM, snapshot, image; NULL in other views. */
 struct deck_vm *app_selected(struct app *a);
+struct deck_snapshot *app_snapshot(struct app *a);
+struct deck_image *app_image(struct app *a);
+struct action_on app_on(struct app *a);
+/* The VM whose timing is on the screen, or NULL. */
+const char *app_timing(struct app *a);
 struct deck *app_deck(struct app *a); /* that is shown, or NULL */
 void app_select_row(struct app *a, int row);
-void app_select_id(struct app *a, const char *id);
 /* After a change of model, filter, or size: rows, selection, layout, streams. */
 void app_refresh(struct app *a, unsigned changed);
 void app_sync_deck(struct app *a);
 void app_set_filter(struct app *a, const char *text);
 void app_layout(struct app *a);
 
-/* ---- calls.c: calls to the daemon */
+/* ---- fetch.c: what the console asks by itself */
 void app_load(struct app *a); /* everything anew */
+void app_list(struct app *a, enum listing what);
 void app_get_vm(struct app *a, const char *id);
-void app_list_images(struct app *a);
+/* The timing on the screen, with what is usual, unless it is known. */
+void app_ask_timing(struct app *a);
+
+/* ---- calls.c: what the operator asks for */
 /* Calls; a failure is shown as a notice, success as done (NULL: nothing). Takes params. */
 void app_call(struct app *a, const char *method, struct json_object *params, const char *done);
+/* The same; a result goes to fn. */
+typedef void call_result(struct app *a, struct json_object *result);
+void app_call_for(struct app *a, const char *method, struct json_object *params, call_result *fn);
 void app_boot(struct app *a, struct json_object *params);
 /* The call that has been under way longest: its method and since when (monotonic), or NULL. */
 const char *app_oldest_call(const struct app *a, uint64_t *ret_since_ns);
@@ -153,12 +173,13 @@ void draw_screen(struct app *a);                 /* screen.c: everything, one fr
 void app_cursor(struct app *a, int y, int x);    /* where a layer types */
 void draw_list(struct app *a);                   /* view_list.c */
 void draw_pane(struct app *a, int *cy, int *cx); /* view_pane.c */
-void draw_head(struct app *a);                   /* bars.c */
+void draw_detail(struct app *a);                 /* view_detail.c */
+void draw_timeline(struct app *a, const char *vm_id);
+enum role frame_role(const struct app *a);
+void draw_head(struct app *a); /* head.c */
 void draw_status(struct app *a);
 void draw_hints(struct app *a);
-bool app_has_waits(const struct app *a);
-enum role state_role(enum deck_state s);
-enum glyph state_glyph(enum deck_state s);
+bool app_has_waits(struct app *a);
 
 /* ---- layers */
 void help_open(struct app *a);
@@ -176,6 +197,11 @@ void history_fini(struct history *h);
 void confirm_open(struct app *a, bool danger, const char *question, const char *detail,
 	const char *subject, void (*yes)(struct app *a, const char *subject));
 void boot_dialog_open(struct app *a, const char *name);
+void snapshot_dialog_open(struct app *a, const struct deck_vm *vm, const char *name);
+void restore_dialog_open(struct app *a, const char *snapshot);
+/* from: a VM or snapshot; id: what the daemon is told. */
+void clone_dialog_open(struct app *a, const char *name, const char *id, const char *count);
+void pool_dialog_open(struct app *a, const struct deck_snapshot *s, const char *count);
 void command_open(struct app *a);
 void filter_open(struct app *a);
 void exec_open(struct app *a);

@@ -1,4 +1,4 @@
-/* Top line, status line, hint line. */
+/* Status line, hint line. */
 #include <string.h>
 
 #include "backend/base/str.h"
@@ -6,56 +6,6 @@
 
 #define NOTICE_ROWS_MAX  4
 #define CALL_SHOWN_AFTER 0.4 /* s */
-
-/* ---- top ------------------------------------------------------------------------------------ */
-
-static void head_counts(struct app *a, struct pen *pen)
-{
-	static const enum deck_state shown[] = {
-		DECK_RUNNING, DECK_STARTING, DECK_PAUSED, DECK_STOPPING, DECK_FAILED};
-	int all = 0;
-
-	for (int i = 0; i < a->model.count; i++)
-		all += !a->model.vm[i]->gone;
-	if (a->filter[0])
-		pen_printf(pen, ROLE_HEAD_STRONG, "  /%s: %d of", a->filter, a->view.count);
-	pen_printf(
-		pen, ROLE_HEAD, "%s%d VM%s", a->filter[0] ? " " : "  ", all, all == 1 ? "" : "s");
-	for (size_t i = 0; i < countof(shown); i++) {
-		int n = model_count(&a->model, shown[i]);
-
-		if (n)
-			pen_printf(pen, ROLE_HEAD, "  %s %d %s",
-				paint_glyph(&a->paint, state_glyph(shown[i])), n,
-				deck_state_names[shown[i]]);
-	}
-}
-
-void draw_head(struct app *a)
-{
-	struct pen pen = pen_at(&a->paint, a->layout.head);
-	const struct deck_image *mini = model_image(&a->model, "mini");
-	char host[64] = "", right[120] = "";
-
-	if (a->layout.head.h == 0)
-		return;
-	gethostname(host, sizeof(host) - 1);
-	pen_put(&pen, ROLE_HEAD_STRONG, " vmdeck ");
-	pen_printf(&pen, ROLE_HEAD, " %s", host);
-	if (a->model.loaded)
-		head_counts(a, &pen);
-	if (!a->link.client && a->model.loaded)
-		snprintf(right, sizeof(right), "daemon lost, reconnecting ");
-	else if (mini)
-		snprintf(right, sizeof(right), "image mini: %s%s ", mini->state,
-			mini->stale ? ", out of date" : "");
-	if (pen.end - text_columns(right) > pen.x + 1) {
-		while (pen.x < pen.end - text_columns(right))
-			pen_put(&pen, ROLE_HEAD, " ");
-		pen_put(&pen, a->link.client ? ROLE_HEAD : ROLE_HEAD_STRONG, right);
-	}
-	pen_rest(&pen, ROLE_HEAD);
-}
 
 /* ---- status: a build, a wait, or the last notice --------------------------------------------- */
 
@@ -67,20 +17,25 @@ static const struct deck_image *building(const struct app *a)
 	return NULL;
 }
 
-/* The wait to show: of the selected VM, else of any. */
-static const struct deck_vm *waiting(const struct app *a)
+static bool waits(const struct deck_vm *vm)
 {
-	const struct deck_vm *vm = a->selected[0] ? model_find(&a->model, a->selected) : NULL;
+	return vm->wait.name[0] || vm->making.name[0];
+}
 
-	if (vm && vm->wait.name[0])
+/* The wait to show: of the selected VM, else of any. */
+static const struct deck_vm *waiting(struct app *a)
+{
+	const struct deck_vm *vm = app_selected(a);
+
+	if (vm && waits(vm))
 		return vm;
 	for (int i = 0; i < a->model.count; i++)
-		if (a->model.vm[i]->wait.name[0])
+		if (waits(a->model.vm[i]))
 			return a->model.vm[i];
 	return NULL;
 }
 
-bool app_has_waits(const struct app *a)
+bool app_has_waits(struct app *a)
 {
 	return a->link.client && (waiting(a) != NULL || a->calls);
 }
@@ -102,6 +57,23 @@ static void draw_build(struct pen *pen, const struct deck_image *im)
 		pen_printf(pen, ROLE_TEXT, " %s ", str_bytes(done, sizeof(done), im->done));
 }
 
+static void draw_making(struct app *a, struct pen *pen, const struct deck_vm *vm)
+{
+	const struct deck_making *mk = &vm->making;
+	char step[80], done[32], total[32];
+
+	making_text(mk, step, sizeof(step));
+	pen_printf(pen, ROLE_WAIT, " %s %s: snapshot %s: %s ",
+		paint_glyph(&a->paint, GLYPH_STARTING), vm->name, mk->name, step);
+	if (mk->total) {
+		pen_meter(pen, max_of(min_of(30, (pen->end - pen->x) / 3), 4), mk->done, mk->total);
+		pen_printf(pen, ROLE_TEXT, " %s of %s ", str_bytes(done, sizeof(done), mk->done),
+			str_bytes(total, sizeof(total), mk->total));
+	} else if (mk->of > 0) {
+		pen_printf(pen, ROLE_TEXT_DIM, "(step %d of %d) ", mk->n, mk->of);
+	}
+}
+
 static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
 {
 	uint64_t now = wall_ns();
@@ -109,6 +81,8 @@ static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
 
 	pen_printf(pen, ROLE_WAIT, " %s %s: %s since %.1f s",
 		paint_glyph(&a->paint, GLYPH_STARTING), vm->name, vm->wait.name, age);
+	if (vm->wait.place)
+		pen_printf(pen, ROLE_WAIT, ", place %d", vm->wait.place);
 	if (vm->wait.limit_s > 0)
 		pen_printf(pen, ROLE_WAIT, ", limit %g s", vm->wait.limit_s);
 	if (vm->wait.of > 0)
@@ -180,8 +154,10 @@ void draw_status(struct app *a)
 	if (a->notice.text[0])
 		pen_printf(&pen, notice_role(a->notice.kind), " %s%s ", notice_word(a->notice.kind),
 			a->notice.text);
-	if (vm && !im)
+	if (vm && !im && vm->wait.name[0])
 		draw_wait(a, &pen, vm);
+	else if (vm && !im)
+		draw_making(a, &pen, vm);
 	if (im)
 		draw_build(&pen, im);
 	if (!vm && !im)
@@ -197,7 +173,8 @@ static const char *hint_label(const struct app *a, enum action act, const struct
 
 	if (act == ACT_PAUSE && vm && vm->state == DECK_PAUSED)
 		return "resume";
-	if (act == ACT_LOGS && d && d->shown == TAB_SERIAL)
+	if ((act == ACT_LOGS && d && d->shown == TAB_SERIAL) ||
+		(act == ACT_TIMELINE && d && d->shown == TAB_TIMELINE))
 		return "output";
 	return action_table[act].label;
 }
@@ -261,21 +238,21 @@ static void draw_last_hints(struct pen *pen)
 	pen_rest(&right, ROLE_MENU_TEXT);
 }
 
-static bool hint_wanted(struct app *a, enum action act, const struct deck_vm *vm)
+static bool hint_wanted(struct app *a, enum action act, const struct action_on *on)
 {
 	const struct action_info *info = &action_table[act];
 	const struct deck_image *mini = model_image(&a->model, "mini");
 	bool build = act == ACT_BUILD && mini && strcmp(mini->state, "missing") == 0;
-	char why[160];
+	char why[300];
 
-	return (info->contexts & CONTEXT_DECK) && ((info->flags & ACTION_HINT) || build) &&
-	       act != ACT_HELP && act != ACT_QUIT && action_allowed(act, vm, why, sizeof(why));
+	return (info->contexts & CONTEXT_ALL) && ((info->flags & ACTION_HINT) || build) &&
+	       act != ACT_HELP && act != ACT_QUIT && action_allowed(act, on, why, sizeof(why));
 }
 
 void draw_hints(struct app *a)
 {
 	struct pen pen = pen_at(&a->paint, a->layout.hints);
-	const struct deck_vm *vm = app_selected(a);
+	struct action_on on = app_on(a);
 
 	if (a->keys.deck) {
 		draw_guest_hints(a, &pen);
@@ -283,8 +260,8 @@ void draw_hints(struct app *a)
 	}
 	draw_last_hints(&pen);
 	for (int i = 0; i < ACT__COUNT; i++)
-		if (hint_wanted(a, (enum action)i, vm))
+		if (hint_wanted(a, (enum action)i, &on))
 			draw_hint(&pen, ROLE_MENU_KEY, ROLE_MENU_TEXT, (enum action)i,
-				hint_label(a, (enum action)i, vm));
+				hint_label(a, (enum action)i, on.vm));
 	pen_rest(&pen, ROLE_MENU_TEXT);
 }

@@ -1,6 +1,7 @@
-/* Calls to the daemon, their answers, and its events. */
+/* Calls that the operator asks for, their answers; the daemon's events. */
 #include <string.h>
 
+#include "backend/api/proto.h"
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "tui/console/app.h"
@@ -12,6 +13,7 @@ struct call {
 	const char *method; /* a constant */
 	uint64_t since_ns;
 	char done[160];
+	call_result *fn; /* NULL: done is the notice */
 	bool boot;
 };
 
@@ -41,69 +43,11 @@ void calls_fini(struct app *a)
 		call_free(a->calls);
 }
 
-static void on_vms(void *user, int r, struct json_object *result, const struct err *e)
+static const char *proto_result(const char *method)
 {
-	struct app *a = user;
+	int id = proto_find(method);
 
-	a->asking_vms = 0;
-	if (r < 0) {
-		if (a->link.client)
-			app_notice(a, NOTICE_ERROR, "%s", e->msg);
-		return;
-	}
-	app_refresh(a, model_set_vms(&a->model, result) | MODEL_VM);
-	if (a->refresh_vms)
-		app_load(a);
-}
-
-static void on_images(void *user, int r, struct json_object *result, const struct err *e)
-{
-	struct app *a = user;
-
-	(void)e;
-	a->asking_images = 0;
-	if (r == 0)
-		app_refresh(a, model_set_images(&a->model, result));
-	if (a->refresh_images)
-		app_list_images(a);
-}
-
-void app_list_images(struct app *a)
-{
-	a->refresh_images = a->asking_images > 0;
-	if (!a->refresh_images)
-		a->asking_images = link_call(&a->link, "image.list", NULL, on_images, a, NULL) == 0;
-}
-
-static void list_vms(struct app *a)
-{
-	a->refresh_vms = a->asking_vms > 0;
-	if (!a->refresh_vms)
-		a->asking_vms = link_call(&a->link, "vm.list", NULL, on_vms, a, NULL) == 0;
-}
-
-void app_load(struct app *a)
-{
-	list_vms(a);
-	app_list_images(a);
-}
-
-static void on_vm(void *user, int r, struct json_object *result, const struct err *e)
-{
-	struct app *a = user;
-
-	(void)e;
-	/* Gone meanwhile: the event that says so is on its way. */
-	if (r == 0)
-		app_refresh(a, model_set_vm(&a->model, result));
-}
-
-void app_get_vm(struct app *a, const char *id)
-{
-	struct json_object *o = json_object_new_object();
-
-	jsonx_add_str(o, "vm", id);
-	(void)link_call(&a->link, "vm.get", o, on_vm, a, NULL);
+	return id < 0 ? "" : proto_methods[id].result;
 }
 
 static void on_called(void *user, int r, struct json_object *result, const struct err *e)
@@ -117,28 +61,33 @@ static void on_called(void *user, int r, struct json_object *result, const struc
 		app_notice(a, NOTICE_ERROR, "%s", e->msg);
 	else if (c->done[0])
 		app_notice(a, NOTICE_OK, "%s", c->done);
-	if (r == 0 && json_object_is_type(result, json_type_object) && jsonx_str(result, "state") &&
-		jsonx_str(result, "id"))
+	if (r == 0 && strcmp(proto_result(c->method), "VM") == 0)
 		app_refresh(a, model_set_vm(&a->model, result));
+	if (r == 0 && c->fn)
+		c->fn(a, result);
 	call_free(c);
 }
 
-static void call_start(
-	struct app *a, const char *method, struct json_object *params, const char *done, bool boot)
+static struct call *call_new(struct app *a, const char *method)
 {
 	struct call *c = xcalloc(1, sizeof(*c));
-	struct err e = {0};
 
 	c->app = a;
-	c->boot = boot;
 	c->method = method;
 	c->since_ns = mono_ns();
 	c->next = a->calls;
 	a->calls = c;
-	snprintf(c->done, sizeof(c->done), "%s", done ? done : "");
-	if (link_call(&a->link, method, params, on_called, c, &e) < 0) {
+	return c;
+}
+
+static void call_start(struct call *c, struct json_object *params)
+{
+	struct app *a = c->app;
+	struct err e = {0};
+
+	if (link_call(&a->link, c->method, params, on_called, c, &e) < 0) {
 		app_notice(a, NOTICE_ERROR, "%s", e.msg);
-		if (boot)
+		if (c->boot)
 			a->expect[0] = '\0';
 		call_free(c);
 	}
@@ -146,15 +95,28 @@ static void call_start(
 
 void app_call(struct app *a, const char *method, struct json_object *params, const char *done)
 {
-	call_start(a, method, params, done, false);
+	struct call *c = call_new(a, method);
+
+	snprintf(c->done, sizeof(c->done), "%s", done ? done : "");
+	call_start(c, params);
+}
+
+void app_call_for(struct app *a, const char *method, struct json_object *params, call_result *fn)
+{
+	struct call *c = call_new(a, method);
+
+	c->fn = fn;
+	call_start(c, params);
 }
 
 void app_boot(struct app *a, struct json_object *params)
 {
 	const char *name = jsonx_str(params, "name");
+	struct call *c = call_new(a, "vm.boot");
 
 	snprintf(a->expect, sizeof(a->expect), "%s", name ? name : "?");
-	call_start(a, "vm.boot", params, NULL, true);
+	c->boot = true;
+	call_start(c, params);
 }
 
 /* ---- the link ------------------------------------------------------------------------------- */
@@ -175,8 +137,8 @@ static void on_down(void *user, const struct err *why)
 {
 	struct app *a = user;
 
-	a->asking_vms = a->asking_images = 0;
-	a->refresh_vms = a->refresh_images = false;
+	memset(a->lists, 0, sizeof(a->lists));
+	a->timing[0] = '\0';
 	decks_link(&a->decks, why);
 	app_refresh(a, model_set_stale(&a->model, true));
 	app_notice(a, NOTICE_WARN, "daemon lost, reconnecting: %s", why->msg);
@@ -186,7 +148,8 @@ static void on_event(void *user, struct json_object *event, bool gap)
 {
 	struct app *a = user;
 	struct model_todo todo;
-	unsigned changed = model_event(&a->model, event, &todo);
+	unsigned changed = model_event(&a->model, event, &todo) | model_time(&a->model, event) |
+			   model_log(&a->model, event);
 	const char *name = jsonx_str(event, "name"), *id = jsonx_str(event, "vm");
 
 	if (gap)
@@ -197,7 +160,10 @@ static void on_event(void *user, struct json_object *event, bool gap)
 	if (todo.get_vm && id)
 		app_get_vm(a, id);
 	if (todo.list_images)
-		app_list_images(a);
+		app_list(a, LIST_IMAGES);
+	a->snapshots_old |= todo.ask_snapshots;
+	if (todo.list_snapshots || (a->snapshots_old && a->at == VIEW_SNAPSHOTS))
+		app_list(a, LIST_SNAPSHOTS);
 	if (name && strcmp(name, "asset.build.done") == 0)
 		app_notice(a, NOTICE_OK, "the image is built: b boots it");
 }

@@ -62,7 +62,7 @@ static void command_complete(struct app *a, struct edit *ed, char *out, size_t n
 	}
 	out[0] = '\0';
 	for (int i = 0; i < ACT__COUNT && len < n; i++)
-		if ((action_table[i].contexts & CONTEXT_DECK) &&
+		if ((action_table[i].contexts & CONTEXT_ALL) &&
 			strncmp(action_table[i].name, full, strlen(full)) == 0)
 			len += (size_t)snprintf(out + len, n - len, "%s ", action_table[i].name);
 }
@@ -86,7 +86,7 @@ void filter_open(struct app *a)
 {
 	static const struct prompt_ops ops = {app_set_filter, filter_done, NULL};
 
-	prompt_open(a, "filter: ", a->filter, &ops, NULL);
+	prompt_open(a, "filter: ", app_table(a)->filter, &ops, NULL);
 }
 
 /* ---- exec -------------------------------------------------------------------------------------

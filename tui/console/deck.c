@@ -10,6 +10,7 @@
 const char *const tab_names[] = {
 	[TAB_OUTPUT] = "output",
 	[TAB_SERIAL] = "serial",
+	[TAB_TIMELINE] = "timeline",
 	[TAB_EXEC] = "exec",
 	[TAB_SHELL] = "shell",
 };
@@ -246,7 +247,8 @@ void deck_sync(struct deck *d, const struct deck_vm *vm)
 			d->tab[TAB_OUTPUT].blocked = d->tab[TAB_SERIAL].blocked = SOURCE_NONE;
 		d->vm = *vm;
 	}
-	tab_pane(&d->tab[d->shown]);
+	if (d->shown != TAB_TIMELINE)
+		tab_pane(&d->tab[d->shown]);
 	sync_tab(&d->tab[TAB_OUTPUT], deck_wanted(d));
 	sync_tab(&d->tab[TAB_SERIAL], serial ? SOURCE_SERIAL : SOURCE_NONE);
 }
@@ -254,7 +256,8 @@ void deck_sync(struct deck *d, const struct deck_vm *vm)
 void deck_show(struct deck *d, enum tab tab)
 {
 	d->shown = tab;
-	pane_scroll_end(tab_pane(&d->tab[tab]));
+	if (tab != TAB_TIMELINE)
+		pane_scroll_end(tab_pane(&d->tab[tab]));
 }
 
 void deck_take_keys(struct deck *d, enum tab tab, bool on)

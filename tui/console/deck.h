@@ -11,7 +11,8 @@
 
 #define DECKS_MAX 24 /* VMs whose panes are kept; the longest unseen goes first */
 
-enum tab { TAB_OUTPUT, TAB_SERIAL, TAB_EXEC, TAB_SHELL, TAB__COUNT };
+/* Those up to the timeline are always there; the timeline has no pane. */
+enum tab { TAB_OUTPUT, TAB_SERIAL, TAB_TIMELINE, TAB_EXEC, TAB_SHELL, TAB__COUNT };
 extern const char *const tab_names[TAB__COUNT];
 
 enum source { SOURCE_NONE, SOURCE_SERIAL, SOURCE_OUTPUT, SOURCE_ATTACH, SOURCE_RUN };

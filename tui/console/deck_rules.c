@@ -19,6 +19,11 @@ static const char *field(struct json_object *f, const char *key)
 
 static void say_create(struct text *t, struct json_object *f)
 {
+	if (*field(f, "snapshot")) {
+		snprintf(t->out, t->n, "restored from snapshot %.63s, %.20s", field(f, "snapshot"),
+			field(f, "vmm"));
+		return;
+	}
 	snprintf(t->out, t->n, "boot: image %.40s, %.20s %.10s, %lld vCPU, %lld MiB",
 		field(f, "image"), field(f, "vmm"), field(f, "accel"),
 		(long long)jsonx_int(f, "vcpus", 0), (long long)jsonx_int(f, "mem_mib", 0));
@@ -47,6 +52,35 @@ static void say_boot(struct text *t, struct json_object *f)
 	snprintf(t->out, t->n, "running: the agent answered %s after the request", took);
 }
 
+static void say_restore(struct text *t, struct json_object *f)
+{
+	struct json_object *ms = jsonx_get(f, "ms");
+	char took[32];
+
+	str_duration(took, sizeof(took), (uint64_t)(ms ? json_object_get_double(ms) * 1e6 : 0));
+	snprintf(t->out, t->n, "running: healthy %s after the request", took);
+}
+
+static void say_restore_failed(struct text *t, struct json_object *f)
+{
+	snprintf(t->out, t->n, "restore failed: %.180s", field(f, "reason"));
+}
+
+static void say_snapshot(struct text *t, struct json_object *f)
+{
+	struct json_object *ms = jsonx_get(f, "pause_ms");
+	char pause[32];
+
+	str_duration(pause, sizeof(pause), (uint64_t)(ms ? json_object_get_double(ms) * 1e6 : 0));
+	snprintf(t->out, t->n, "snapshot %.63s: paused %s", field(f, "snapshot"), pause);
+}
+
+static void say_snapshot_failed(struct text *t, struct json_object *f)
+{
+	snprintf(t->out, t->n, "snapshot %.63s failed: %.120s", field(f, "snapshot"),
+		field(f, "reason"));
+}
+
 static void say_boot_failed(struct text *t, struct json_object *f)
 {
 	snprintf(t->out, t->n, "boot failed: %.180s", field(f, "reason"));
@@ -57,7 +91,7 @@ static void say_state(struct text *t, struct json_object *f)
 	const char *to = field(f, "to"), *from = field(f, "from");
 
 	if (strcmp(from, "starting") == 0)
-		return; /* told by vm.boot */
+		return; /* told by vm.boot or vm.restore */
 	if (strcmp(to, "running") == 0)
 		snprintf(t->out, t->n, "running again");
 	else if (*field(f, "reason"))
@@ -105,11 +139,14 @@ static const struct {
 	{"flow.step", say_step, false},
 	{"vm.boot", say_boot, false},
 	{"vm.boot.failed", say_boot_failed, false},
+	{"vm.restore", say_restore, false},
+	{"vm.restore.failed", say_restore_failed, false},
+	{"vm.snapshot", say_snapshot, true},
+	{"vm.snapshot.failed", say_snapshot_failed, false},
 	{"vm.state", say_state, true},
 	{"agent.lost", say_agent_lost, true},
 	{"guest.panic", say_panic, false},
 	{"main.exit", say_main_exit, true},
-
 	{"output.gap", say_gap, false},
 };
 

@@ -9,9 +9,11 @@ static void (*const action_fn[ACT__COUNT])(struct app *a, const char *arg) = {
 
 void action_run(struct app *a, enum action act, const char *arg)
 {
-	char why[200];
+	bool named = *arg && (action_table[act].flags & ACTION_NAMED);
+	struct action_on on = app_on(a);
+	char why[300];
 
-	if (!action_allowed(act, app_selected(a), why, sizeof(why))) {
+	if (!named && !action_allowed(act, &on, why, sizeof(why))) {
 		app_notice(a, NOTICE_WARN, "%s", why);
 		return;
 	}

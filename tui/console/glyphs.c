@@ -18,6 +18,7 @@ static const struct {
 	[GLYPH_CORNER_LL] = {"\u2514", "+"},
 	[GLYPH_CORNER_LR] = {"\u2518", "+"},
 	[GLYPH_FILL] = {"\u2588", "#"},
+	[GLYPH_OVER] = {"\u2593", "+"},
 	[GLYPH_TRACK] = {"\u2591", "."},
 	[GLYPH_MORE_UP] = {"\u2191", "^"},
 	[GLYPH_MORE_DOWN] = {"\u2193", "v"},

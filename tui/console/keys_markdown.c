@@ -42,7 +42,7 @@ static void put_rows(FILE *f, unsigned context, bool acting)
 void console_keys_markdown(FILE *f)
 {
 	fputs("| Keys | Command | Does |\n|---|---|---|\n", f);
-	put_rows(f, CONTEXT_DECK, true);
-	put_rows(f, CONTEXT_DECK, false);
+	put_rows(f, CONTEXT_ALL, true);
+	put_rows(f, CONTEXT_ALL, false);
 	put_rows(f, CONTEXT_GUEST, false);
 }

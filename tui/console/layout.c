@@ -62,6 +62,18 @@ void layout_compute(struct layout *l, int rows, int cols, int vms, bool zoom)
 	}
 }
 
+void layout_give(struct layout *l, int wanted, int pane_rows)
+{
+	int rows = min_of(wanted - l->list.h, l->pane.h - pane_rows);
+
+	if (l->divider.w || rows <= 0)
+		return;
+	l->list.h += rows;
+	l->title.y += rows;
+	l->pane.y += rows;
+	l->pane.h -= rows;
+}
+
 struct rect layout_center(int rows, int cols, int h, int w)
 {
 	h = min_of(h, rows);

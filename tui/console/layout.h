@@ -24,6 +24,9 @@ struct layout {
  * which there is no room has h or w 0. */
 void layout_compute(struct layout *l, int rows, int cols, int vms, bool zoom);
 
+/* Gives the list, where it stands over the pane, rows that it wants and the pane does not need. */
+void layout_give(struct layout *l, int wanted, int pane_rows);
+
 /* A box of h x w in the middle of rows x cols, cut to what fits. */
 struct rect layout_center(int rows, int cols, int h, int w);
 

@@ -83,8 +83,7 @@ bool deck_vm_same(const struct deck_vm *a, const struct deck_vm *b)
 	       strcmp(a->vmm, b->vmm) == 0 && strcmp(a->accel, b->accel) == 0 &&
 	       strcmp(a->generation, b->generation) == 0 && strcmp(a->health, b->health) == 0 &&
 	       strcmp(a->snapshot, b->snapshot) == 0 && making_same(&a->making, &b->making) &&
-	       a->vcpus == b->vcpus &&
-	       a->mem_mib == b->mem_mib && a->created_ns == b->created_ns &&
+	       a->vcpus == b->vcpus && a->mem_mib == b->mem_mib && a->created_ns == b->created_ns &&
 	       a->started_ns == b->started_ns && a->since_ns == b->since_ns &&
 	       (int64_t)a->boot_ms == (int64_t)b->boot_ms && wait_same(&a->wait, &b->wait) &&
 	       a->agent == b->agent && a->tty == b->tty && a->mem_used == b->mem_used &&
@@ -165,6 +164,7 @@ static unsigned merge_vm(struct model *m, struct json_object *o)
 		return changed;
 	before = *vm;
 	deck_vm_decode(vm, o);
+	changed |= model_time_vm(m, o);
 	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;
 	return changed;

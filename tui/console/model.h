@@ -1,5 +1,5 @@
-/* The console's mirror of the daemon: VMs, images, snapshots, timings and the newest events, kept up
- * to date by the event stream, corrected by what the calls answer. Pure: no I/O, no clock. */
+/* The console's mirror of the daemon: VMs, images, snapshots, timings and the newest events, kept
+ * up to date by the event stream, corrected by what the calls answer. Pure: no I/O, no clock. */
 #ifndef VMDECK_TUI_CONSOLE_MODEL_H
 #define VMDECK_TUI_CONSOLE_MODEL_H
 

@@ -6,18 +6,13 @@
 #include "backend/base/util.h"
 #include "tui/console/model_impl.h"
 
-struct event {
-	struct json_object *fields;
-	const char *vm_id, *vm_name;
-	uint64_t wall_ns;
-};
-
-static void on_create(struct deck_vm *vm, const struct event *ev)
+static void on_create(struct deck_vm *vm, const struct model_event *ev)
 {
 	const char *s;
 
 	vm->state = DECK_STARTING;
 	vm->created_ns = vm->since_ns = ev->wall_ns;
+	take_str(ev->fields, "snapshot", vm->snapshot, sizeof(vm->snapshot));
 	if ((s = jsonx_str(ev->fields, "image")))
 		str_safe(vm->image, sizeof(vm->image), s);
 	if ((s = jsonx_str(ev->fields, "vmm")))
@@ -28,7 +23,7 @@ static void on_create(struct deck_vm *vm, const struct event *ev)
 	vm->mem_mib = jsonx_int(ev->fields, "mem_mib", 0);
 }
 
-static void on_state(struct deck_vm *vm, const struct event *ev)
+static void on_state(struct deck_vm *vm, const struct model_event *ev)
 {
 	const char *reason = jsonx_str(ev->fields, "reason");
 
@@ -38,15 +33,22 @@ static void on_state(struct deck_vm *vm, const struct event *ev)
 	memset(&vm->wait, 0, sizeof(vm->wait));
 	if (vm->state == DECK_RUNNING)
 		vm->agent = true;
-	if (!deck_vm_alive(vm))
+	if (!deck_vm_alive(vm)) {
 		vm->agent = false;
+		vm->health[0] = '\0';
+	}
 }
 
-static void on_step(struct deck_vm *vm, const struct event *ev)
+static void on_step(struct deck_vm *vm, const struct model_event *ev)
 {
 	struct json_object *limit = jsonx_get(ev->fields, "limit_s");
-	const char *step = jsonx_str(ev->fields, "step");
+	const char *step = jsonx_str(ev->fields, "step"), *flow = jsonx_str(ev->fields, "flow");
 
+	if (flow && strcmp(flow, "snapshot") == 0) {
+		making_step(&vm->making, ev);
+		return;
+	}
+	memset(&vm->wait, 0, sizeof(vm->wait));
 	str_safe(vm->wait.name, sizeof(vm->wait.name), step ? step : "");
 	vm->wait.n = (int)jsonx_int(ev->fields, "n", 0);
 	vm->wait.of = (int)jsonx_int(ev->fields, "of", 0);
@@ -54,7 +56,29 @@ static void on_step(struct deck_vm *vm, const struct event *ev)
 	vm->wait.since_ns = ev->wall_ns;
 }
 
-static void on_boot(struct deck_vm *vm, const struct event *ev)
+static void on_queue(struct deck_vm *vm, const struct model_event *ev)
+{
+	vm->wait.place = (int)max_of(jsonx_int(ev->fields, "place", 0), (int64_t)0);
+}
+
+static void on_progress(struct deck_vm *vm, const struct model_event *ev)
+{
+	vm->making.done = take_u64(ev->fields, "done", 0);
+	vm->making.total = take_u64(ev->fields, "total", 0);
+}
+
+static void on_snapshot_end(struct deck_vm *vm, const struct model_event *ev)
+{
+	(void)ev;
+	memset(&vm->making, 0, sizeof(vm->making));
+}
+
+static void on_health(struct deck_vm *vm, const struct model_event *ev)
+{
+	take_str(ev->fields, "to", vm->health, sizeof(vm->health));
+}
+
+static void on_boot(struct deck_vm *vm, const struct model_event *ev)
 {
 	struct json_object *ms = jsonx_get(ev->fields, "ms");
 
@@ -62,7 +86,7 @@ static void on_boot(struct deck_vm *vm, const struct event *ev)
 	memset(&vm->wait, 0, sizeof(vm->wait));
 }
 
-static void on_boot_failed(struct deck_vm *vm, const struct event *ev)
+static void on_boot_failed(struct deck_vm *vm, const struct model_event *ev)
 {
 	const char *reason = jsonx_str(ev->fields, "reason");
 
@@ -71,22 +95,22 @@ static void on_boot_failed(struct deck_vm *vm, const struct event *ev)
 	vm->gone = vm->kept = true;
 	vm->agent = false;
 	memset(&vm->wait, 0, sizeof(vm->wait));
-	str_safe(vm->reason, sizeof(vm->reason), reason ? reason : "the boot failed");
+	str_safe(vm->reason, sizeof(vm->reason), reason ? reason : "it failed");
 }
 
-static void on_agent_lost(struct deck_vm *vm, const struct event *ev)
+static void on_agent_lost(struct deck_vm *vm, const struct model_event *ev)
 {
 	(void)ev;
 	vm->agent = false;
 }
 
-static void on_agent_ready(struct deck_vm *vm, const struct event *ev)
+static void on_agent_ready(struct deck_vm *vm, const struct model_event *ev)
 {
 	(void)ev;
 	vm->agent = true;
 }
 
-static void on_vitals(struct deck_vm *vm, const struct event *ev)
+static void on_vitals(struct deck_vm *vm, const struct model_event *ev)
 {
 	int64_t total = jsonx_int(ev->fields, "mem_total", 0);
 	int64_t free_bytes = jsonx_int(ev->fields, "mem_available", -1);
@@ -97,7 +121,7 @@ static void on_vitals(struct deck_vm *vm, const struct event *ev)
 	}
 }
 
-static void on_main_exit(struct deck_vm *vm, const struct event *ev)
+static void on_main_exit(struct deck_vm *vm, const struct model_event *ev)
 {
 	const char *how = jsonx_str(ev->fields, "how");
 
@@ -113,13 +137,20 @@ enum { MAKES = 1, ENDS = 2, GETS = 4 };
 static const struct {
 	const char *name;
 	unsigned flags;
-	void (*apply)(struct deck_vm *vm, const struct event *ev);
+	void (*apply)(struct deck_vm *vm, const struct model_event *ev);
 } vm_events[] = {
 	{"vm.create", MAKES | GETS, on_create},
 	{"vm.state", MAKES | GETS, on_state},
 	{"flow.step", 0, on_step},
 	{"vm.boot", GETS, on_boot},
 	{"vm.boot.failed", 0, on_boot_failed},
+	{"vm.restore", GETS, on_boot},
+	{"vm.restore.failed", 0, on_boot_failed},
+	{"queue.wait", 0, on_queue},
+	{"health.state", 0, on_health},
+	{"snapshot.progress", 0, on_progress},
+	{"vm.snapshot", 0, on_snapshot_end},
+	{"vm.snapshot.failed", 0, on_snapshot_end},
 	{"vm.adopt", MAKES | GETS, NULL},
 	{"vm.remove", ENDS, NULL},
 	{"vm.rollback", ENDS, NULL},
@@ -131,8 +162,16 @@ static const struct {
 	{"child.exit", GETS, NULL},
 };
 
+/* One has left the queue: those behind it move up, which no event says for each. */
+static void move_up(struct model *m, int place)
+{
+	for (int i = 0; i < m->count; i++)
+		if (m->vm[i]->wait.place > place)
+			m->vm[i]->wait.place--;
+}
+
 static unsigned vm_event(
-	struct model *m, const char *name, const struct event *ev, struct model_todo *todo)
+	struct model *m, const char *name, const struct model_event *ev, struct model_todo *todo)
 {
 	size_t i = 0;
 	struct deck_vm *vm = model_find(m, ev->vm_id), before;
@@ -142,8 +181,11 @@ static unsigned vm_event(
 		i++;
 	if (i == countof(vm_events) || (!vm && !(vm_events[i].flags & MAKES)))
 		return 0;
-	if (vm_events[i].flags & ENDS)
+	if (vm_events[i].flags & ENDS) {
+		if (vm->wait.place)
+			move_up(m, vm->wait.place);
 		return model_drop(m, ev->vm_id);
+	}
 	if (!vm) {
 		vm = model_add(m, ev->vm_id);
 		if (!vm)
@@ -155,6 +197,8 @@ static unsigned vm_event(
 	if (vm_events[i].apply)
 		vm_events[i].apply(vm, ev);
 	todo->get_vm = vm_events[i].flags & GETS;
+	if (before.wait.place && !vm->wait.place)
+		move_up(m, before.wait.place);
 	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;
 	if (before.created_ns != vm->created_ns)
@@ -163,7 +207,7 @@ static unsigned vm_event(
 }
 
 static unsigned image_event(
-	struct model *m, const char *name, const struct event *ev, struct model_todo *todo)
+	struct model *m, const char *name, const struct model_event *ev, struct model_todo *todo)
 {
 	const char *image = jsonx_str(ev->fields, "image"), *step = jsonx_str(ev->fields, "step");
 	struct deck_image *im = image ? model_image(m, image) : NULL;
@@ -185,19 +229,22 @@ unsigned model_event(struct model *m, struct json_object *event, struct model_to
 {
 	const char *name = jsonx_str(event, "name"), *vm = jsonx_str(event, "vm");
 	const char *vm_name = jsonx_str(event, "vm_name");
-	struct event ev = {
+	struct model_event ev = {
 		.fields = jsonx_get(event, "fields"),
 		.vm_id = vm ? vm : "",
 		.vm_name = vm_name ? vm_name : "",
 		.wall_ns = (uint64_t)max_of(jsonx_int(event, "wall_ns", 0), 0),
 	};
 
+	unsigned changed;
+
 	memset(ret_todo, 0, sizeof(*ret_todo));
 	if (!name)
 		return 0;
+	changed = snapshot_event(m, name, &ev, ret_todo);
 	if (*ev.vm_id)
-		return vm_event(m, name, &ev, ret_todo);
+		return changed | vm_event(m, name, &ev, ret_todo);
 	if (strncmp(name, "asset.build.", 12) == 0)
 		return image_event(m, name, &ev, ret_todo);
-	return 0;
+	return changed;
 }

@@ -23,9 +23,17 @@ void take_restores(struct deck_restores *r, struct json_object *o);
 /* A snapshot under way (snap_to_json of the daemon); none when o is NULL. */
 void take_making(struct deck_making *mk, struct json_object *o);
 
-/* Events of a snapshot under way, and of its end. */
-unsigned snapshot_event(struct model *m, const char *name, struct json_object *fields,
-	uint64_t wall_ns, struct model_todo *todo);
+/* An EVENT taken apart. */
+struct model_event {
+	struct json_object *fields;
+	const char *vm_id, *vm_name; /* never NULL */
+	uint64_t wall_ns;
+};
+/* A step of a snapshot's flow. */
+void making_step(struct deck_making *mk, const struct model_event *ev);
+/* What an event means for the snapshots. */
+unsigned snapshot_event(
+	struct model *m, const char *name, const struct model_event *ev, struct model_todo *todo);
 void model_snapshots_fini(struct model *m);
 void model_timings_fini(struct model *m);
 void model_log_fini(struct model *m);

@@ -4,6 +4,7 @@
 #define VMDECK_TUI_CONSOLE_PAINT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <wchar.h>
 
@@ -27,6 +28,7 @@ enum glyph {
 	GLYPH_CORNER_LL,
 	GLYPH_CORNER_LR,
 	GLYPH_FILL,
+	GLYPH_OVER,
 	GLYPH_TRACK,
 	GLYPH_MORE_UP,
 	GLYPH_MORE_DOWN,
@@ -91,5 +93,9 @@ int paint_wrapped(
 	const struct paint *p, struct rect r, enum role role, const char *text, bool draw);
 /* Columns of UTF-8 text as pen_put would write it. */
 int text_columns(const char *text);
+
+/* Bytes of text that fit into w columns, up to a space where there is one; a word that is longer
+ * counts whole (the pen cuts it). */
+size_t text_fitting(const char *text, int w);
 
 #endif

@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* Bytes of text that fit into w columns, up to a space where there is one. */
-static size_t fitting(const char *text, int w)
+size_t text_fitting(const char *text, int w)
 {
 	char word[256];
 	size_t n = 0, good = 0;
@@ -34,7 +33,7 @@ int paint_wrapped(const struct paint *p, struct rect r, enum role role, const ch
 
 	text += strspn(text, " ");
 	while (*text && rows < r.h) {
-		size_t n = fitting(text, r.w);
+		size_t n = text_fitting(text, r.w);
 
 		if (draw) {
 			struct pen pen = pen_at(p, (struct rect){r.y + rows, r.x, 1, r.w});

@@ -37,7 +37,8 @@ void draw_screen(struct app *a)
 	} else {
 		curs_set(0);
 		/* Hidden, but where the eye is: screen readers follow it. */
-		move(a->layout.list.y + a->list.sel - a->list.top, a->layout.list.x);
+		move(a->layout.list.y + app_table(a)->list.sel - app_table(a)->list.top,
+			a->layout.list.x);
 	}
 	wnoutrefresh(stdscr);
 }

@@ -4,7 +4,7 @@
 #include "backend/base/str.h"
 #include "tui/console/app.h"
 
-static enum role frame_role(const struct app *a)
+enum role frame_role(const struct app *a)
 {
 	return a->keys.deck             ? ROLE_BORDER_ATTACHED
 	       : a->focus == FOCUS_PANE ? ROLE_BORDER_FOCUS
@@ -18,8 +18,7 @@ static void draw_tabs(struct app *a, struct pen *pen, const struct deck *d, enum
 		bool shown = (int)d->shown == i, runs = t->started_ns != 0;
 		enum role role = a->keys.deck ? frame : shown ? ROLE_TITLE : ROLE_TITLE_TAB;
 
-		/* Only what is there: output and serial always are. */
-		if (i > TAB_SERIAL && !t->pane)
+		if (i > TAB_TIMELINE && !t->pane)
 			continue;
 		pen_put(pen, frame, " ");
 		pen_printf(pen, role, shown ? "[%s%s]" : "%s%s", tab_names[i], runs ? "*" : "");
@@ -57,6 +56,9 @@ static void draw_title(struct app *a, const struct deck *d)
 		pen_put(&pen, frame, " ");
 		pen_put(&pen, a->keys.deck ? frame : ROLE_TITLE, d->vm.name);
 		pen_put(&pen, frame, " ");
+		if (d->vm.snapshot[0] && pen.end - pen.x > 60)
+			pen_printf(&pen, a->keys.deck ? frame : ROLE_TITLE_TAB, "clone of %.20s ",
+				d->vm.snapshot);
 		draw_tabs(a, &pen, d, frame);
 		pen_put(&pen, frame, " ");
 		draw_right(a, &pen, d->tab[d->shown].pane, frame);
@@ -78,7 +80,7 @@ static void say(struct app *a, int row, enum role role, const char *text)
 /* No VM: what this place is for. */
 static void draw_nothing(struct app *a)
 {
-	if (!a->model.loaded || a->view.count)
+	if (!a->model.loaded || app_table(a)->count)
 		return;
 	say(a, 1, ROLE_TEXT_DIM,
 		"Here the output of the selected VM appears: its boot, then what it writes.");
@@ -91,8 +93,16 @@ void draw_pane(struct app *a, int *cy, int *cx)
 	struct pane *p = d ? d->tab[d->shown].pane : NULL;
 
 	*cy = *cx = -1;
+	if (a->at != VIEW_VMS) {
+		draw_detail(a);
+		return;
+	}
 	draw_title(a, d);
 	paint_vline(&a->paint, a->layout.divider, frame_role(a));
+	if (d && d->shown == TAB_TIMELINE) {
+		draw_timeline(a, d->vm.id);
+		return;
+	}
 	if (!p) {
 		paint_fill(&a->paint, a->layout.pane, ROLE_PANE_TEXT);
 		draw_nothing(a);

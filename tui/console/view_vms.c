@@ -1,0 +1,226 @@
+/* The view of VMs: one row each, state as glyph and word, and what there is to say about it. */
+#include <string.h>
+#include <strings.h>
+
+#include "backend/base/util.h"
+#include "tui/console/actions.h"
+#include "tui/console/table.h"
+#include "tui/console/views.h"
+
+enum role state_role(enum deck_state s)
+{
+	static const enum role roles[] = {
+		[DECK_STARTING] = ROLE_STATE_STARTING,
+		[DECK_RUNNING] = ROLE_STATE_RUNNING,
+		[DECK_PAUSED] = ROLE_STATE_PAUSED,
+		[DECK_STOPPING] = ROLE_STATE_STOPPING,
+		[DECK_STOPPED] = ROLE_STATE_STOPPED,
+		[DECK_FAILED] = ROLE_STATE_FAILED,
+		[DECK_UNKNOWN] = ROLE_STATE_UNKNOWN,
+	};
+	_Static_assert(countof(roles) == DECK__COUNT, "a role for each state");
+
+	return roles[s];
+}
+
+enum glyph state_glyph(enum deck_state s)
+{
+	static const enum glyph glyphs[] = {
+		[DECK_STARTING] = GLYPH_STARTING,
+		[DECK_RUNNING] = GLYPH_RUNNING,
+		[DECK_PAUSED] = GLYPH_PAUSED,
+		[DECK_STOPPING] = GLYPH_STOPPING,
+		[DECK_STOPPED] = GLYPH_STOPPED,
+		[DECK_FAILED] = GLYPH_FAILED,
+		[DECK_UNKNOWN] = GLYPH_UNKNOWN,
+	};
+	_Static_assert(countof(glyphs) == DECK__COUNT, "a glyph for each state");
+
+	return glyphs[s];
+}
+
+static void cell_name(const void *row, struct cell *c)
+{
+	cell_printf(c, "%s", ((const struct deck_vm *)row)->name);
+}
+
+static void cell_state(const void *row, struct cell *c)
+{
+	const struct deck_vm *vm = row;
+	bool silent = vm->state == DECK_RUNNING && !vm->agent && !vm->gone;
+
+	c->glyph = (int)state_glyph(vm->state);
+	/* A VM that runs without its agent is not what it seems. */
+	c->role = silent ? ROLE_HEALTH_WARN : state_role(vm->state);
+	cell_printf(c, "%s", silent ? "no agent" : vm->gone ? "gone" : deck_state_names[vm->state]);
+}
+
+static void cell_image(const void *row, struct cell *c)
+{
+	cell_printf(c, "%s", ((const struct deck_vm *)row)->image);
+}
+
+static void cell_vmm(const void *row, struct cell *c)
+{
+	const struct deck_vm *vm = row;
+
+	cell_printf(c, "%s%s%s", vm->vmm, vm->accel[0] ? "/" : "", vm->accel);
+}
+
+static void cell_cpus(const void *row, struct cell *c)
+{
+	cell_printf(c, "%4d", ((const struct deck_vm *)row)->vcpus);
+}
+
+static void cell_mem(const void *row, struct cell *c)
+{
+	const struct deck_vm *vm = row;
+	bool gib = vm->mem_mib >= 10240;
+	long long size = gib ? vm->mem_mib / 1024 : vm->mem_mib;
+	long long used = gib ? vm->mem_used >> 30 : vm->mem_used >> 20;
+
+	if (vm->mem_total && deck_vm_alive(vm))
+		cell_printf(c, "%4lld/%lld%s", used, size, gib ? "G" : "M");
+	else
+		cell_printf(c, "     %lld%s", size, gib ? "G" : "M");
+}
+
+static void cell_boot(const void *row, struct cell *c)
+{
+	cell_ms(c, ((const struct deck_vm *)row)->boot_ms);
+}
+
+static void cell_since(const void *row, struct cell *c)
+{
+	cell_time(c, ((const struct deck_vm *)row)->since_ns);
+}
+
+static void cell_id(const void *row, struct cell *c)
+{
+	cell_printf(c, "%s", ((const struct deck_vm *)row)->id);
+}
+
+void making_text(const struct deck_making *mk, char *out, size_t n)
+{
+	if (mk->total)
+		snprintf(out, n, "%s %d %%", mk->step,
+			(int)((double)min_of(mk->done, mk->total) * 100 / (double)mk->total));
+	else
+		snprintf(out, n, "%s", mk->step);
+}
+
+/* The most telling thing about it. */
+static void cell_note(const void *row, struct cell *c)
+{
+	const struct deck_vm *vm = row;
+	bool known = vm->health[0] && strcmp(vm->health, "unknown") != 0;
+	char step[80];
+
+	if (vm->making.name[0]) {
+		making_text(&vm->making, step, sizeof(step));
+		c->role = ROLE_WAIT;
+		cell_printf(c, "snapshotting: %s", step);
+	} else if (vm->wait.place) {
+		c->role = ROLE_WAIT;
+		cell_printf(c, "%s: place %d", vm->wait.name, vm->wait.place);
+	} else if (vm->wait.name[0]) {
+		c->role = ROLE_WAIT;
+		cell_printf(c, "%s (%d of %d)", vm->wait.name, vm->wait.n, vm->wait.of);
+	} else if (!deck_vm_alive(vm)) {
+		cell_printf(c, "%.190s", vm->reason);
+	} else if (known && strcmp(vm->health, "healthy") != 0) {
+		c->role = ROLE_HEALTH_WARN;
+		cell_printf(c, "%s", vm->health);
+	} else {
+		cell_printf(c, "%s%s%s%s", known ? vm->health : "",
+			known && vm->snapshot[0] ? ", " : "", vm->snapshot[0] ? "clone of " : "",
+			vm->snapshot);
+	}
+}
+
+static double number_since(const void *row)
+{
+	return (double)((const struct deck_vm *)row)->since_ns;
+}
+
+static double number_mem(const void *row)
+{
+	return (double)((const struct deck_vm *)row)->mem_mib;
+}
+
+static double number_boot(const void *row)
+{
+	return ((const struct deck_vm *)row)->boot_ms;
+}
+
+static double number_cpus(const void *row)
+{
+	return ((const struct deck_vm *)row)->vcpus;
+}
+
+static const struct column columns[] = {
+	{"NAME", 11, 20, 0, cell_name, NULL},
+	{"STATE", 12, 0, 0, cell_state, NULL},
+	{"SINCE", 9, 0, 36, cell_since, number_since},
+	{"MEMORY", 11, 0, 56, cell_mem, number_mem},
+	{"READY IN", 9, 0, 90, cell_boot, number_boot},
+	{"IMAGE", 9, 0, 96, cell_image, NULL},
+	{"CPUS", 5, 0, 112, cell_cpus, number_cpus},
+	{"VMM", 10, 0, 106, cell_vmm, NULL},
+	{"ID", 9, 0, 130, cell_id, NULL},
+	{"", 18, 400, 60, cell_note, NULL},
+};
+
+static int vms_end(const struct model *m)
+{
+	return m->count;
+}
+
+static void *vms_row(const struct model *m, int i)
+{
+	return m->vm[i];
+}
+
+static int vms_count(const struct model *m)
+{
+	int n = 0;
+
+	for (int i = 0; i < m->count; i++)
+		n += !m->vm[i]->gone;
+	return n;
+}
+
+static void vms_key(const void *row, char *out, size_t n)
+{
+	snprintf(out, n, "%s", ((const struct deck_vm *)row)->id);
+}
+
+static bool vms_match(const void *row, const char *filter)
+{
+	const struct deck_vm *vm = row;
+
+	return strcasestr(vm->name, filter) || strcasestr(vm->id, filter) ||
+	       strcasestr(vm->image, filter) || strcasestr(vm->vmm, filter) ||
+	       strcasestr(vm->snapshot, filter) || strcasestr(deck_state_names[vm->state], filter);
+}
+
+static bool vms_stale(const void *row)
+{
+	return ((const struct deck_vm *)row)->gone;
+}
+
+const struct view view_vms = {
+	.name = "vms",
+	.title = "VMs",
+	.one = "VM",
+	.context = CONTEXT_DECK,
+	.changes = MODEL_VMS | MODEL_VM,
+	.columns = columns,
+	.column_count = countof(columns),
+	.end = vms_end,
+	.row = vms_row,
+	.count = vms_count,
+	.key = vms_key,
+	.matches = vms_match,
+	.stale = vms_stale,
+};
