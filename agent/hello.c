@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,17 +75,36 @@ int64_t clock_fix(const struct agent *a, uint64_t host_ns, uint64_t came_ns, boo
 	return off;
 }
 
+/* In place where there is one already, as in every restored copy: making and renaming a file are
+ * the slowest part of HELLO there. One write of one page of the same length leaves no mix behind.
+ */
+static int machine_id_write(const char *text, size_t n)
+{
+	int fd = open(MACHINE_ID, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	bool done = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size == (off_t)n &&
+		    write(fd, text, n) == (ssize_t)n;
+
+	close_fd(&fd);
+	return done ? 0 : file_replace(MACHINE_ID, text);
+}
+
 static void step_identity(const struct wire_hello *h)
 {
+	static const char hex[] = "0123456789abcdef";
 	char id[2 * WIRE_ID + 2];
+	size_t n = 0;
 	int r;
 
 	if (h->hostname.len && sethostname(h->hostname.s, h->hostname.len) < 0)
 		say_error("cannot set the host name: %s", strerror(errno));
-	for (int i = 0; i < WIRE_ID; i++)
-		snprintf(id + 2 * i, 3, "%02x", h->instance[i]);
-	strcpy(id + 2 * WIRE_ID, "\n");
-	r = file_replace(MACHINE_ID, id);
+	for (int i = 0; i < WIRE_ID; i++) {
+		id[n++] = hex[h->instance[i] >> 4];
+		id[n++] = hex[h->instance[i] & 15];
+	}
+	id[n++] = '\n';
+	id[n] = 0;
+	r = machine_id_write(id, n);
 	if (r < 0)
 		say_error("cannot write %s: %s", MACHINE_ID, strerror(-r));
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 
 #include "backend/base/str.h"
 
@@ -16,6 +17,18 @@ static int failed(struct err *e)
 int hash_raw(const void *data, size_t len, uint8_t out[HASH_BYTES], struct err *e)
 {
 	return EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) ? 0 : failed(e);
+}
+
+int hash_parts(const struct iovec *parts, size_t count, uint8_t out[HASH_BYTES], struct err *e)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+
+	for (size_t i = 0; ok && i < count; i++)
+		ok = EVP_DigestUpdate(ctx, parts[i].iov_base, parts[i].iov_len);
+	ok = ok && EVP_DigestFinal_ex(ctx, out, NULL);
+	EVP_MD_CTX_free(ctx);
+	return ok ? 0 : failed(e);
 }
 
 int hash_bytes(const void *data, size_t len, char out[HASH_HEX], struct err *e)

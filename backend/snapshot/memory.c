@@ -119,15 +119,6 @@ static int overlay(struct writer *w, uint64_t pos, size_t len, bool filled)
 	return any;
 }
 
-static uint64_t count_data(const uint8_t *chunk, size_t len)
-{
-	uint64_t n = 0;
-
-	for (size_t off = 0; off < len; off += SPARSE_PAGE)
-		n += sparse_is_zero(chunk + off, SPARSE_PAGE) ? 0 : SPARSE_PAGE;
-	return n;
-}
-
 static int write_chunk(struct writer *w, uint64_t pos, size_t len, struct err *e)
 {
 	int any = sparse_read(&w->base, pos, len, w->chunk), r = any, over;
@@ -141,8 +132,9 @@ static int write_chunk(struct writer *w, uint64_t pos, size_t len, struct err *e
 	if (r < 0)
 		return err_set(e, -r, "cannot write the guest's memory: %s%s", strerror(-r),
 			r == -ENOSPC || r == -EDQUOT ? "; " STORE_NO_SPACE : "");
-	w->data += count_data(w->chunk, len);
-	return sparse_chunk_sum(w->chunk, len, w->sums + pos / SNAPSHOT_CHUNK * 32, e);
+	r = sparse_chunk_sum(w->chunk, len, w->sums + pos / SNAPSHOT_CHUNK * 32, e);
+	w->data += r > 0 ? (uint64_t)r : 0;
+	return r;
 }
 
 /* Of a reflink nothing is in the page cache, and the first clone is to find it warm. */

@@ -4,7 +4,7 @@
  *     manifest.json  what it is, with checksums of itself and of the others
  *     state          the VMM's device state
  *     memory         guest memory, sparse; clones map it copy-on-write
- *     memory.sum     SHA-256 of each SNAPSHOT_CHUNK of memory; 32 zero bytes: it holds zeros only
+ *     memory.sum     digest of each SNAPSHOT_CHUNK of memory (sparse.h): 32 bytes, zeros for a hole
  *     memory.seen    of which time stamp and inode memory was last verified (only once it was)
  *     disk-N.L       layer L of disk N, 0 the lowest
  *     disk-N.new     an empty layer for clones to put on top

@@ -130,17 +130,44 @@ uint8_t *sparse_chunk_new(void)
 	return p;
 }
 
+/* Pages in SNAPSHOT_CHUNK, and the most stretches of them. */
+#define CHUNK_PAGES (SNAPSHOT_CHUNK / SPARSE_PAGE)
+#define STRETCHES   (CHUNK_PAGES / 2 + 1)
+
+/* As sparse_is_zero, of a page that may be the cut last one of a file. */
+static bool page_is_zero(const uint8_t *page, size_t n)
+{
+	static const uint8_t zeros[8];
+	size_t words = n & ~(size_t)7;
+
+	return sparse_is_zero(page, words) && memcmp(page + words, zeros, n - words) == 0;
+}
+
 int sparse_chunk_sum(const uint8_t *chunk, size_t len, uint8_t out[32], struct err *e)
 {
-	size_t words = len & ~(size_t)7;
+	uint8_t map[CHUNK_PAGES / 8] = {0};
+	struct iovec parts[1 + STRETCHES] = {{map, sizeof(map)}};
+	size_t count = 1, data = 0;
+	bool before = false;
 	int r;
 
 	memset(out, 0, 32);
-	if (sparse_is_zero(chunk, words) &&
-		(words == len || memcmp(chunk + words, &(uint64_t){0}, len - words) == 0))
-		return 0;
-	r = hash_raw(chunk, len, out, e);
-	return r < 0 ? r : 1;
+	for (size_t off = 0; off < len; off += SPARSE_PAGE) {
+		size_t n = min_of(len - off, (size_t)SPARSE_PAGE), page = off / SPARSE_PAGE;
+
+		if (page_is_zero(chunk + off, n)) {
+			before = false;
+			continue;
+		}
+		map[page / 8] |= (uint8_t)(1u << (page % 8));
+		if (!before)
+			parts[count++] = (struct iovec){(void *)(chunk + off), 0};
+		parts[count - 1].iov_len += n;
+		before = true;
+		data += n;
+	}
+	r = data ? hash_parts(parts, count, out, e) : 0;
+	return r < 0 ? r : (int)data;
 }
 
 static int add_chunk(

@@ -27,8 +27,11 @@ int sparse_skip(struct sparse_reader *r);
 /* Whether n bytes at p (8-byte aligned, n a multiple of 8) are all zero. */
 bool sparse_is_zero(const void *p, size_t n);
 
-/* SHA-256 of a chunk: 1; of one of zeros 32 zero bytes: 0, so that a hole and zeros are the same
- * and neither needs to be hashed. -errno with e. */
+/* Sum of a chunk (page-aligned): SHA-256 over 32 bytes in which bit n tells that its page n holds
+ * more than zeros, and those pages. 32 zero bytes when none does. So it depends on content only,
+ * not on where the holes are, and costs what the data costs: a guest's memory is scattered, and
+ * whole chunks would be three times as much to hash. Returns the bytes in such pages; -errno with
+ * e. */
 int sparse_chunk_sum(const uint8_t *chunk, size_t len, uint8_t out[32], struct err *e);
 
 /* Room for a chunk, aligned to pages; freed by free. */

@@ -62,12 +62,14 @@ static bool failed_all(const struct clone *c)
 
 static void start_all(struct clone *c)
 {
+	int number = 0; /* goes on behind one that failed at once, whose name is free again */
+
 	c->starting = true;
 	c->left = c->count;
 	for (int i = 0; i < c->count; i++) {
 		struct clone_result *res = &c->results[i];
 
-		vm_make_name(c->host, c->prefix, res->name, sizeof(res->name));
+		vm_next_name(c->host, c->prefix, &number, res->name, sizeof(res->name));
 		if (vm_restore(c->host, c->snapshot, res->name, on_restored, &c->ones[i],
 			    &res->why) < 0)
 			one_ended(c);

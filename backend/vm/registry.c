@@ -197,13 +197,18 @@ static bool name_in_use(struct vm_host *h, const char *name)
 	return false;
 }
 
+void vm_next_name(struct vm_host *h, const char *prefix, int *number, char *out, size_t n)
+{
+	do
+		snprintf(out, n, "%.50s-%d", prefix, ++*number);
+	while (name_in_use(h, out));
+}
+
 void vm_make_name(struct vm_host *h, const char *image, char *out, size_t n)
 {
-	int i = 1;
+	int number = 0;
 
-	do
-		snprintf(out, n, "%.48s-%d", image, i++);
-	while (name_in_use(h, out));
+	vm_next_name(h, image, &number, out, n);
 }
 
 int vm_check_new_name(struct vm_host *h, const char *name, struct err *e)

@@ -100,6 +100,7 @@ int restore_check(struct vm *vm, bool *ret_verify, struct err *e)
 		return err_set(
 			e, ENODEV, "snapshot '%s' needs %s: %s", s->name, s->vmm, detect.why);
 	vm_setup_config(vm);
+	vm->config.disk_count = s->disk_count; /* they are made after this check */
 	r = vm->spec.driver->machine(&vm->config, &machine, e);
 	if (r < 0)
 		return r;

@@ -178,6 +178,8 @@ bool vm_host_busy(const struct vm_host *h); /* a VM is alive */
 int vm_find(struct vm_host *h, const char *text, struct vm **ret, struct err *e);
 /* "mini-3": the lowest number not in use. */
 void vm_make_name(struct vm_host *h, const char *image, char *out, size_t n);
+/* The same with the first free number above *number, which becomes it. */
+void vm_next_name(struct vm_host *h, const char *prefix, int *number, char *out, size_t n);
 /* -EEXIST when a VM has the name, -EINVAL when it isn't one. */
 int vm_check_new_name(struct vm_host *h, const char *name, struct err *e);
 

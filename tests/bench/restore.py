@@ -20,30 +20,36 @@ def exec_first(deck, name):
 
 
 def watched(deck, method, event, **params):
-    """A call: (request to the first such event, request to the answer, result)."""
+    """A call that makes one VM: (request to its first such event, request to the answer, the VM)."""
     conn = deck.rpc(subscribe=True)
     try:
         conn.n += 1
         request = json.dumps({"jsonrpc": "2.0", "id": conn.n, "method": method, "params": params}) + "\n"
-        seen, begin = None, time.perf_counter()
+        seen, begin = {}, time.perf_counter()
         conn.send_raw(request.encode())
         while True:
             answer = conn.read_line()
+            took = time.perf_counter() - begin
             if answer.get("method") == "event":
-                if seen is None and answer["params"]["name"] == event:
-                    seen = time.perf_counter() - begin
+                if answer["params"]["name"] == event:
+                    seen.setdefault(answer["params"]["vm_name"], took)
             elif answer.get("id") == conn.n:
-                return seen, time.perf_counter() - begin, result_of(method, event, seen, answer)
+                vm = made(method, answer)
+                if vm["name"] not in seen:
+                    raise DeckError(f"{method} was answered without {event} of {vm['name']}")
+                return seen[vm["name"]], took, vm
     finally:
         conn.close()
 
 
-def result_of(method, event, seen, answer):
+def made(method, answer):
+    """The one VM in an answer."""
     if "error" in answer:
         raise DeckError(f"{method}: {answer['error']['message']}")
-    if seen is None:
-        raise DeckError(f"{method} was answered without {event}")
-    return answer["result"]
+    result = answer["result"]
+    if result.get("failed"):
+        raise DeckError(f"{method}: {result['failed']}")
+    return result["vms"][0] if "vms" in result else result
 
 
 class Copies:
@@ -58,7 +64,7 @@ class Copies:
             self.deck.boot(f"source{mem_mib}", "--mem", str(mem_mib), "--", "sleep", "100000")
             exec_first(self.deck, f"source{mem_mib}")
             self.tens[mem_mib] = [self.ten(f"source{mem_mib}") for _ in range(TENS)]
-            self.deck.run("snapshot", f"source{mem_mib}", name)
+            self.call("snapshot.create", vm=f"source{mem_mib}", name=name)
         return name
 
     def call(self, method, **params):
@@ -76,11 +82,9 @@ class Copies:
 
     def clone_of(self, snapshot):
         """(request to HELLO, to the answer, to the first exec's exit)."""
-        hello, healthy, got = watched(self.deck, "vm.clone", "epoch.ack", prefix="c", count=1,
-                                      **{"from": snapshot})
-        if got["failed"]:
-            raise DeckError(f"clone: {got['failed']}")
-        name = got["vms"][0]["name"]
+        hello, healthy, vm = watched(self.deck, "vm.clone", "epoch.ack", prefix="c", count=1,
+                                     **{"from": snapshot})
+        name = vm["name"]
         try:
             return hello, healthy, healthy + timed(lambda: exec_first(self.deck, name))
         finally:

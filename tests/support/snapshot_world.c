@@ -176,7 +176,7 @@ static void fill(struct snapshot *s, const struct snap_spec *spec)
 	s->argv = xcalloc(countof(argv), sizeof(*s->argv));
 	for (size_t i = 0; argv[i]; i++)
 		s->argv[i] = xstrdup(argv[i]);
-	s->pause_us = spec->seed;
+	s->pause_us = spec->mark ? spec->mark : spec->seed;
 }
 
 int snap_draft(

@@ -35,7 +35,8 @@ void snap_frozen(struct frozen *f, uint32_t mib, unsigned pages, unsigned over, 
 
 struct snap_spec {
 	const char *name;
-	uint64_t seed;
+	uint64_t seed; /* of its content */
+	uint64_t mark; /* kept as pause_us, to be told by; 0: the seed */
 	uint32_t mib;
 	const struct snapshot_disk_source *disk; /* NULL: none */
 	bool durable, replace;

@@ -6,8 +6,8 @@
 // OBJS: tui/cli/cmd_vm.c tui/cli/commands.c tui/cli/completion.c tui/cli/completion_bash.c
 // OBJS: tui/cli/completion_fish.c tui/cli/completion_zsh.c tui/cli/grab.c tui/cli/help.c
 // OBJS: tui/cli/opts.c tui/cli/prefix.c tui/cli/progress.c tui/cli/session.c
-// OBJS: tui/cli/session_input.c tui/cli/sink.c tui/cli/text.c tui/cli/tty.c tui/cli/waterfall.c
-// OBJS: tui/cli/work.c tui/cli/work_snapshot.c
+// OBJS: tui/cli/session_input.c tui/cli/sink.c tui/cli/text.c tui/cli/tour_clones.c
+// OBJS: tui/cli/tty.c tui/cli/waterfall.c tui/cli/work.c tui/cli/work_snapshot.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -245,6 +245,32 @@ static void test_bar_line(void **state)
 	progress_fini(&p);
 }
 
+static void test_wait_line(void **state)
+{
+	struct progress p;
+	char out[200];
+
+	(void)state;
+	progress_init(&p, NULL, false, false);
+	progress_title(&p, "restoring web");
+	assert_string_equal(progress_line(&p, out, sizeof(out), 80, 5 * S), "restoring web");
+	progress_wait(&p, "load", 5 * S, 6, 12, 2.5);
+	progress_wait(&p, "hello", 6 * S, 9, 12, 10);
+	assert_string_equal(progress_line(&p, out, sizeof(out), 80, 6 * S + S / 2),
+		"restoring web: hello (9/12) 0.5 s, limit 10 s");
+	progress_wait(&p, "reserve", 7 * S, 3, 12, 0);
+	assert_string_equal(progress_line(&p, out, sizeof(out), 80, 7 * S),
+		"restoring web: reserve (3/12) 0.0 s");
+	progress_fini(&p);
+	progress_init(&p, NULL, false, true);
+	progress_title(&p, "snapshot base");
+	progress_wait(&p, "memory", 5 * S, 9, 10, 900);
+	progress_step(&p, "memory", 6 * S, 3 << 20, 4 << 20);
+	assert_string_equal(progress_line(&p, out, sizeof(out), 120, 7 * S),
+		"snapshot base: memory [##################......] 75% 3.0 MiB of 4.0 MiB");
+	progress_fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +283,7 @@ int main(void)
 		cmocka_unit_test(test_table_grows),
 		cmocka_unit_test(test_steps_line),
 		cmocka_unit_test(test_bar_line),
+		cmocka_unit_test(test_wait_line),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -1,6 +1,7 @@
 // LIBS: base
 // OBJS: tui/console/actions.c tui/console/keys.c tui/console/model.c tui/console/model_event.c
-// OBJS: tui/console/model_json.c tui/console/edit.c tui/console/layout.c tui/console/list.c
+// OBJS: tui/console/model_json.c tui/console/model_log.c tui/console/model_snapshot.c
+// OBJS: tui/console/model_timing.c tui/console/edit.c tui/console/layout.c tui/console/list.c
 /* The table of actions, names of keys, the line editor, the layout: the pure parts of the console.
  */
 #include <setjmp.h>
@@ -46,7 +47,7 @@ static void test_no_collisions(void **state)
 		console_key k;
 
 		while ((k = key_list_next(&keys)) != K_NONE)
-			for (unsigned c = CONTEXT_LIST; c <= CONTEXT_GUEST; c <<= 1)
+			for (unsigned c = CONTEXT_LIST; c <= CONTEXT__LAST; c <<= 1)
 				if (action_table[i].contexts & c)
 					assert_int_equal(action_by_key(c, k), i);
 	}
@@ -55,16 +56,17 @@ static void test_no_collisions(void **state)
 /* The rules that the keys follow (no bare Ctrl letter and no small d does damage). */
 static void test_rules(void **state)
 {
-	static const enum action changing[] = {ACT_STOP, ACT_KILL, ACT_DELETE, ACT_PAUSE, ACT_BOOT};
+	static const enum action changing[] = {ACT_STOP, ACT_KILL, ACT_DELETE, ACT_PAUSE, ACT_BOOT,
+		ACT_SNAPSHOT, ACT_RESTORE, ACT_CLONE, ACT_POOL};
 
 	(void)state;
 	for (char c = 'a'; c <= 'z'; c++)
 		for (size_t i = 0; i < countof(changing); i++)
 			assert_int_not_equal(
-				action_by_key(CONTEXT_DECK, CTRL((uint32_t)c)), changing[i]);
-	assert_int_equal(action_by_key(CONTEXT_DECK, 'd'), ACT_NONE);
-	assert_int_equal(action_by_key(CONTEXT_DECK, K_BACKSPACE), ACT_NONE);
-	assert_int_equal(action_by_key(CONTEXT_DECK, K_DELETE), ACT_NONE);
+				action_by_key(CONTEXT_ALL, CTRL((uint32_t)c)), changing[i]);
+	assert_int_equal(action_by_key(CONTEXT_ALL, 'd'), ACT_NONE);
+	assert_int_equal(action_by_key(CONTEXT_ALL, K_BACKSPACE), ACT_NONE);
+	assert_int_equal(action_by_key(CONTEXT_ALL, K_DELETE), ACT_NONE);
 	assert_true(action_table[ACT_KILL].flags & ACTION_DESTROYS);
 	assert_true(action_table[ACT_DELETE].flags & ACTION_DESTROYS);
 }
@@ -90,21 +92,45 @@ static void test_commands(void **state)
 static void test_allowed(void **state)
 {
 	struct deck_vm vm = {.name = "web", .state = DECK_RUNNING, .agent = true};
-	char why[200];
+	struct deck_snapshot s = {.name = "base", .state = SNAPSHOT_READY};
+	struct action_on none = {.context = CONTEXT_DECK};
+	struct action_on on = {.context = CONTEXT_DECK, .row = true, .vm = &vm};
+	char why[300];
 
 	(void)state;
-	assert_true(action_allowed(ACT_BOOT, NULL, why, sizeof(why)));
-	assert_false(action_allowed(ACT_STOP, NULL, why, sizeof(why)));
+	assert_true(action_allowed(ACT_BOOT, &none, why, sizeof(why)));
+	assert_false(action_allowed(ACT_STOP, &none, why, sizeof(why)));
 	assert_non_null(strstr(why, "no VM is selected"));
-	assert_true(action_allowed(ACT_EXEC, &vm, why, sizeof(why)));
-	assert_false(action_allowed(ACT_DELETE, &vm, why, sizeof(why)));
+	assert_true(action_allowed(ACT_EXEC, &on, why, sizeof(why)));
+	assert_false(action_allowed(ACT_DELETE, &on, why, sizeof(why)));
 	vm.state = DECK_STARTING;
-	assert_false(action_allowed(ACT_EXEC, &vm, why, sizeof(why)));
+	assert_false(action_allowed(ACT_EXEC, &on, why, sizeof(why)));
 	assert_non_null(strstr(why, "booting"));
-	assert_true(action_allowed(ACT_ATTACH, &vm, why, sizeof(why)));
+	assert_true(action_allowed(ACT_ATTACH, &on, why, sizeof(why)));
 	vm.state = DECK_STOPPED;
-	assert_false(action_allowed(ACT_ATTACH, &vm, why, sizeof(why)));
-	assert_true(action_allowed(ACT_DELETE, &vm, why, sizeof(why)));
+	assert_false(action_allowed(ACT_ATTACH, &on, why, sizeof(why)));
+	assert_true(action_allowed(ACT_DELETE, &on, why, sizeof(why)));
+	assert_false(action_allowed(ACT_CLONE, &on, why, sizeof(why)));
+	vm.state = DECK_PAUSED;
+	assert_true(action_allowed(ACT_CLONE, &on, why, sizeof(why)));
+	assert_true(action_allowed(ACT_SNAPSHOT, &on, why, sizeof(why)));
+	assert_false(action_allowed(ACT_RESTORE, &on, why, sizeof(why)));
+	assert_non_null(strstr(why, "not in this view"));
+	on = (struct action_on){.context = CONTEXT_SNAPSHOTS, .row = true, .snapshot = &s};
+	assert_true(action_allowed(ACT_RESTORE, &on, why, sizeof(why)));
+	assert_true(action_allowed(ACT_CLONE, &on, why, sizeof(why)));
+	assert_true(action_allowed(ACT_DELETE, &on, why, sizeof(why)));
+	assert_false(action_allowed(ACT_STOP, &on, why, sizeof(why)));
+	s.state = SNAPSHOT_CREATING;
+	assert_false(action_allowed(ACT_RESTORE, &on, why, sizeof(why)));
+	assert_non_null(strstr(why, "still being made"));
+	assert_false(action_allowed(ACT_DELETE, &on, why, sizeof(why)));
+	s.state = SNAPSHOT_DAMAGED;
+	assert_false(action_allowed(ACT_CLONE, &on, why, sizeof(why)));
+	assert_true(action_allowed(ACT_DELETE, &on, why, sizeof(why)));
+	none.context = CONTEXT_SNAPSHOTS;
+	assert_false(action_allowed(ACT_RESTORE, &none, why, sizeof(why)));
+	assert_non_null(strstr(why, "nothing is selected"));
 }
 
 static void test_keys(void **state)

@@ -1,17 +1,21 @@
 // LIBS: api base
-// OBJS: tui/console/act_console.c tui/console/act_move.c tui/console/act_vm.c
-// OBJS: tui/console/actions.c tui/console/app.c tui/console/attach.c tui/console/bars.c
-// OBJS: tui/console/boot_dialog.c tui/console/calls.c tui/console/colour.c tui/console/command.c
-// OBJS: tui/console/confirm.c tui/console/deck.c tui/console/deck_follow.c
-// OBJS: tui/console/deck_rules.c tui/console/deck_run.c tui/console/dispatch.c
-// OBJS: tui/console/edit.c tui/console/feed.c tui/console/glyphs.c tui/console/grid.c
-// OBJS: tui/console/grid_vterm.c tui/console/guard.c tui/console/help.c tui/console/keys.c
-// OBJS: tui/console/layout.c tui/console/link.c tui/console/list.c tui/console/model.c
-// OBJS: tui/console/model_event.c tui/console/model_json.c tui/console/paint.c
-// OBJS: tui/console/paint_text.c tui/console/pane.c tui/console/pane_draw.c
-// OBJS: tui/console/pane_keys.c tui/console/prompt.c tui/console/screen.c
-// OBJS: tui/console/select.c tui/console/term.c tui/console/term_input.c tui/console/theme.c
-// OBJS: tui/console/theme_file.c tui/console/view_list.c tui/console/view_pane.c
+// OBJS: tui/console/act_console.c tui/console/act_move.c tui/console/act_snapshot.c
+// OBJS: tui/console/act_vm.c tui/console/actions.c tui/console/app.c tui/console/attach.c
+// OBJS: tui/console/bars.c tui/console/boot_dialog.c tui/console/calls.c tui/console/colour.c
+// OBJS: tui/console/command.c tui/console/confirm.c tui/console/deck.c tui/console/deck_follow.c
+// OBJS: tui/console/deck_rules.c tui/console/deck_run.c tui/console/dispatch.c tui/console/edit.c
+// OBJS: tui/console/feed.c tui/console/fetch.c tui/console/form.c tui/console/glyphs.c
+// OBJS: tui/console/grid.c tui/console/grid_vterm.c tui/console/guard.c tui/console/head.c
+// OBJS: tui/console/help.c tui/console/keys.c tui/console/layout.c tui/console/link.c
+// OBJS: tui/console/list.c tui/console/model.c tui/console/model_event.c tui/console/model_json.c
+// OBJS: tui/console/model_log.c tui/console/model_snapshot.c tui/console/model_timing.c
+// OBJS: tui/console/page.c tui/console/paint.c tui/console/paint_text.c tui/console/pane.c
+// OBJS: tui/console/pane_draw.c tui/console/pane_keys.c tui/console/prompt.c tui/console/screen.c
+// OBJS: tui/console/select.c tui/console/snapshot_dialogs.c tui/console/table.c tui/console/term.c
+// OBJS: tui/console/term_input.c tui/console/theme.c tui/console/theme_file.c
+// OBJS: tui/console/view_detail.c tui/console/view_events.c tui/console/view_images.c
+// OBJS: tui/console/view_list.c tui/console/view_pane.c tui/console/view_restores.c
+// OBJS: tui/console/view_snapshots.c tui/console/view_vms.c tui/console/waterfall.c
 /* The whole console without a daemon and without a terminal: events and keys in, screen out. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,134 +24,8 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-#include <curses.h>
-#include <locale.h>
-#include <string.h>
 
-#include "backend/base/jsonx.h"
-#include "backend/base/util.h"
-#include "tui/console/app.h"
-
-struct env {
-	SCREEN *screen;
-	FILE *out, *in;
-	struct console_opts opts;
-	struct app app;
-};
-
-static void size(struct app *a, int rows, int cols)
-{
-	resizeterm(rows, cols);
-	app_take_size(a);
-}
-
-static int setup(void **state)
-{
-	struct env *e = xcalloc(1, sizeof(*e));
-
-	setlocale(LC_ALL, "C.UTF-8");
-	unsetenv("LINES");
-	unsetenv("COLUMNS");
-	e->out = fopen("/dev/null", "w");
-	e->in = fopen("/dev/null", "r");
-	e->screen = newterm("xterm-256color", e->out, e->in);
-	assert_non_null(e->screen);
-	start_color();
-	use_default_colors();
-	app_init(&e->app, &e->opts);
-	theme_builtin(&e->app.theme);
-	paint_init(&e->app.paint, &e->app.theme, DEPTH_256, false);
-	size(&e->app, 24, 80);
-	*state = e;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct env *e = *state;
-
-	app_fini(&e->app);
-	endwin();
-	delscreen(e->screen);
-	fclose(e->out);
-	fclose(e->in);
-	free(e);
-	return 0;
-}
-
-static const char *row(int y)
-{
-	static char text[4096];
-	wchar_t wide[400];
-	size_t n;
-
-	mvinnwstr(y, 0, wide, 399);
-	n = wcstombs(text, wide, sizeof(text) - 1);
-	assert_true(n != (size_t)-1);
-	while (n > 0 && text[n - 1] == ' ')
-		n--;
-	text[n] = '\0';
-	return text;
-}
-
-/* The row that contains the text, or -1. */
-static int find(struct app *a, const char *text)
-{
-	draw_screen(a);
-	doupdate();
-	for (int y = 0; y < a->rows; y++)
-		if (strstr(row(y), text))
-			return y;
-	return -1;
-}
-
-static struct json_object *json(const char *text)
-{
-	struct json_object *o = NULL;
-	struct err e;
-
-	assert_int_equal(jsonx_parse(text, strlen(text), &o, &e), 0);
-	return o;
-}
-
-static void event(struct app *a, const char *vm, const char *name, const char *fields)
-{
-	char text[1024];
-	struct json_object *o;
-
-	snprintf(text, sizeof(text),
-		"{\"seq\":1,\"wall_ns\":1700000000000000000,\"vm\":\"%s\",\"vm_name\":\"%s\","
-		"\"name\":\"%s\",\"fields\":%s}",
-		vm, vm, name, fields);
-	o = json(text);
-	app_link_handler.on_event(a, o, false);
-	json_object_put(o);
-}
-
-static void vms(struct app *a, const char *text)
-{
-	struct json_object *o = json(text);
-
-	app_refresh(a, model_set_vms(&a->model, o) | MODEL_VM);
-	json_object_put(o);
-}
-
-static void images(struct app *a, const char *state)
-{
-	char text[200];
-	struct json_object *o;
-
-	snprintf(text, sizeof(text), "[{\"name\":\"mini\",\"state\":\"%s\"}]", state);
-	o = json(text);
-	app_refresh(a, model_set_images(&a->model, o));
-	json_object_put(o);
-}
-
-static void keys(struct app *a, const char *text)
-{
-	for (; *text; text++)
-		app_key(a, key_from_char((unsigned char)*text));
-}
+#include "tests/unit/test_console_env.h"
 
 #define TWO_VMS                                                                                    \
 	"[{\"id\":\"a1\",\"name\":\"web\",\"state\":\"running\",\"agent\":{\"connected\":true},"   \
@@ -177,20 +55,20 @@ static void test_list_and_selection(void **state)
 
 	vms(a, TWO_VMS);
 	assert_int_equal(find(a, "web"), 2);
-	assert_string_equal(a->selected, "a1");
+	assert_string_equal(app_table(a)->selected, "a1");
 	keys(a, "j");
-	assert_string_equal(a->selected, "b2");
+	assert_string_equal(app_table(a)->selected, "b2");
 	keys(a, "G");
 	keys(a, "k");
-	assert_string_equal(a->selected, "a1");
+	assert_string_equal(app_table(a)->selected, "a1");
 	/* The selection follows the VM, not the row. */
 	vms(a, "[{\"id\":\"00\",\"name\":\"old\",\"state\":\"running\",\"created_ns\":0},"
 	       "{\"id\":\"a1\",\"name\":\"web\",\"state\":\"running\",\"created_ns\":1}]");
-	assert_string_equal(a->selected, "a1");
-	assert_int_equal(a->list.sel, 1);
+	assert_string_equal(app_table(a)->selected, "a1");
+	assert_int_equal(app_table(a)->list.sel, 1);
 	/* When it goes, the nearest row is selected. */
 	vms(a, "[{\"id\":\"00\",\"name\":\"old\",\"state\":\"running\",\"created_ns\":0}]");
-	assert_string_equal(a->selected, "00");
+	assert_string_equal(app_table(a)->selected, "00");
 }
 
 static void test_filter(void **state)
@@ -199,13 +77,13 @@ static void test_filter(void **state)
 
 	vms(a, TWO_VMS);
 	keys(a, "/db");
-	assert_int_equal(a->view.count, 1);
+	assert_int_equal(app_table(a)->count, 1);
 	assert_true(find(a, "filter: db") >= 0);
 	keys(a, "\r");
 	assert_true(find(a, "/db: 1 of 2 VMs") >= 0);
-	assert_string_equal(a->selected, "b2");
+	assert_string_equal(app_table(a)->selected, "b2");
 	app_key(a, K_ESC);
-	assert_int_equal(a->view.count, 2);
+	assert_int_equal(app_table(a)->count, 2);
 }
 
 /* Nothing is destroyed without an explicit yes; Enter in a dialog means No. */
@@ -267,9 +145,9 @@ static void test_commands(void **state)
 	assert_true(find(a, "page-down page-up pause") >= 0);
 	app_key(a, K_ESC);
 	keys(a, ":fil\t");
-	assert_true(find(a, "show only VMs") >= 0);
+	assert_true(find(a, "show only rows") >= 0);
 	keys(a, "web\r");
-	assert_string_equal(a->filter, "web");
+	assert_string_equal(app_table(a)->filter, "web");
 	keys(a, ":zoom now\r");
 	assert_non_null(strstr(a->notice.text, "takes nothing"));
 	keys(a, "?");
@@ -354,7 +232,9 @@ static void test_random(void **state)
 		K_PASTE_BEGIN, K_PASTE_END, KEY_MOD_CTRL | ']', KEY_MOD_CTRL | 'c',
 		KEY_MOD_CTRL | 'l', 0x6f22};
 	static const char *const names[] = {"vm.create", "vm.state", "flow.step", "vm.boot",
-		"vm.boot.failed", "agent.lost", "vm.remove", "main.exit", "vitals", "output.gap"};
+		"vm.boot.failed", "agent.lost", "vm.remove", "main.exit", "vitals", "output.gap",
+		"vm.restore", "vm.restore.failed", "queue.wait", "health.state",
+		"snapshot.progress", "vm.snapshot", "vm.snapshot.failed", "snapshot.remove"};
 	struct app *a = &((struct env *)*state)->app;
 	uint64_t seed = 7;
 
@@ -371,7 +251,9 @@ static void test_random(void **state)
 			snprintf(id, sizeof(id), "r%d", (int)(next_random(&seed) % 30));
 			event(a, id, names[next_random(&seed) % countof(names)],
 				next_random(&seed) % 2 ? "{\"to\":\"running\",\"from\":\"paused\","
-							 "\"step\":\"x\",\"n\":1}"
+							 "\"step\":\"x\",\"n\":1,\"flow\":"
+							 "\"snapshot\",\"snapshot\":"
+							 "\"s1\",\"done\":1,\"total\":3}"
 						       : "{\"to\":\"stopped\",\"reason\":\"\\u001b["
 							 "31m\",\"bytes\":5}");
 			break;

@@ -1,5 +1,6 @@
 // LIBS: base
 // OBJS: tui/console/model.c tui/console/model_event.c tui/console/model_json.c
+// OBJS: tui/console/model_log.c tui/console/model_snapshot.c tui/console/model_timing.c
 /* The console's mirror of the daemon, from the JSON that the daemon sends. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -209,28 +210,6 @@ static void test_odd_input(void **state)
 	model_fini(&m);
 }
 
-static void test_filter(void **state)
-{
-	struct model_view v = {0};
-	struct model m;
-
-	(void)state;
-	model_init(&m);
-	set_vms(&m, "[" VM_WEB "," VM_DB "]");
-	model_view_fill(&v, &m, "");
-	assert_int_equal(v.count, 2);
-	model_view_fill(&v, &m, "WEB");
-	assert_int_equal(v.count, 1);
-	assert_string_equal(v.row[0]->name, "web");
-	model_view_fill(&v, &m, "stop");
-	assert_int_equal(v.count, 1);
-	assert_string_equal(v.row[0]->name, "db");
-	model_view_fill(&v, &m, "nothing like it");
-	assert_int_equal(v.count, 0);
-	model_view_fini(&v);
-	model_fini(&m);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,7 +218,6 @@ int main(void)
 		cmocka_unit_test(test_failed_boot_stays),
 		cmocka_unit_test(test_images),
 		cmocka_unit_test(test_odd_input),
-		cmocka_unit_test(test_filter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

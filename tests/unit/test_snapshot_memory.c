@@ -55,7 +55,7 @@ static int same(const struct snapshot_draft *d, const uint8_t *image, bool exact
 {
 	autofree char *path = snapshot_draft_path(d, "memory");
 	autofree char *sum_path = snapshot_draft_path(d, "memory.sum");
-	autofree uint8_t *data = NULL, *sums = NULL;
+	autofree uint8_t *data = NULL, *sums = NULL, *sealed = malloc(32 + MIB);
 	uint64_t used = 0, size = (uint64_t)d->s.mem_mib << 20;
 	static const uint8_t zeros[MIB];
 	struct stat st;
@@ -73,9 +73,20 @@ static int same(const struct snapshot_draft *d, const uint8_t *image, bool exact
 	SNAP_CHECK(len == d->s.mem_mib * 32);
 	for (uint32_t i = 0; i < d->s.mem_mib; i++) {
 		uint8_t want[32] = {0};
+		size_t n = 32;
 
-		if (memcmp(image + (size_t)i * MIB, zeros, MIB) != 0)
-			SNAP_CHECK(hash_raw(image + (size_t)i * MIB, MIB, want, NULL) == 0);
+		memset(sealed, 0, n);
+		for (int page = 0; page < 256; page++) {
+			const uint8_t *at = image + (size_t)i * MIB + (size_t)page * 4096;
+
+			if (memcmp(at, zeros, 4096) == 0)
+				continue;
+			sealed[page / 8] |= (uint8_t)(1 << page % 8);
+			memcpy(sealed + n, at, 4096);
+			n += 4096;
+		}
+		if (n > 32)
+			SNAP_CHECK(hash_raw(sealed, n, want, NULL) == 0);
 		SNAP_CHECK(memcmp(want, sums + 32 * i, 32) == 0);
 	}
 	return 0;
@@ -358,6 +369,7 @@ static int on_small_tmpfs(struct snap_world *w)
 	struct err e = {0};
 	struct frozen f;
 	struct snapshot_draft d;
+	autofree char *trash = snap_path(w, "trash");
 	int fails = 0;
 
 	if (!snap_mount_tmpfs(w->paths.home, "size=3m"))
@@ -378,17 +390,11 @@ static int on_small_tmpfs(struct snap_world *w)
 		snprintf(options, sizeof(options), "size=%dk", kib);
 		if (mount("vmdeck-test", w->paths.home, "tmpfs", MS_REMOUNT, options) < 0)
 			break; /* less than is in use */
-		if (snap_make(w, &large, &e) == 0)
-			SNAP_CHECK(snap_make(w, &small, &e) == 0);
-		else
+		if (snap_make(w, &large, &e) < 0)
 			fails++;
 		SNAP_CHECK(snap_count(w, "snapshots", NULL) == 1);
 		SNAP_CHECK(snap_good(w, "base", &e) == 0);
-		{
-			autofree char *trash = snap_path(w, "trash");
-
-			SNAP_CHECK(tree_remove(trash, &e) == 0);
-		}
+		SNAP_CHECK(tree_remove(trash, &e) == 0);
 	}
 	SNAP_CHECK(fails > 5);
 	return 0;

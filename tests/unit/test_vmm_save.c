@@ -13,9 +13,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "backend/base/file.h"
+#include "backend/vmm/guest_ram.h"
 #include "backend/vmm/qemu.h"
 #include "tests/support/vmm_snap.h"
 
@@ -124,6 +126,7 @@ static void saved_twice(void **state)
 	snap_init(&second);
 	qemu_vm_setup(&vm, PVH_FLOOD);
 	qemu_vm_start_well(&vm);
+	runs(&vm);
 	snap_take(&first, &vm);
 	snap_take(&second, &vm);
 	assert_string_equal(first.sum, second.sum); /* it writes no memory */
@@ -190,6 +193,7 @@ static void adopted(void **state)
 	snap_init(&again);
 	qemu_vm_setup(&vm, PVH_FLOOD);
 	qemu_vm_start_well(&vm);
+	runs(&vm); /* before, its firmware needs the kernel that a clone is not given */
 	snap_take(&s, &vm);
 	snap_clone_setup(&s, &clone, &vm.config);
 	qemu_vm_start_well(&clone);
@@ -211,6 +215,98 @@ static void adopted(void **state)
 	qemu_vm_teardown(&clone);
 	snap_forget(&s);
 	snap_forget(&again);
+}
+
+/* ---- the library refuses -------------------------------------------------------------------- */
+
+static void on_dialled(struct ev_loop *loop, ev_io *w, int revents)
+{
+	autofd int fd = accept(w->fd, NULL, NULL);
+	char line[64] = "";
+
+	(void)loop;
+	(void)revents;
+	assert_true(recv(fd, line, sizeof(line) - 1, 0) > 0);
+	assert_string_equal(line, "MEMORY private\n");
+	if (w->data)
+		assert_int_equal(send(fd, w->data, strlen(w->data), MSG_NOSIGNAL), strlen(w->data));
+}
+
+static void save_is_a_copy(const char *answer)
+{
+	struct qemu_vm vm, clone;
+	struct guest_ram ram;
+	struct stat copy, file;
+	struct snap s;
+	ev_io dialled;
+	autofd int fd = -1;
+	int listener;
+
+	snap_init(&s);
+	qemu_vm_setup(&vm, PVH_FLOOD);
+	qemu_vm_start_well(&vm);
+	runs(&vm);
+	assert_int_equal(qmp_listen(vm.vsock, &listener, NULL), 0); /* takes the library's place */
+	ev_io_init(&dialled, on_dialled, listener, EV_READ);
+	dialled.data = (void *)(uintptr_t)answer;
+	ev_io_start(vm.loop, &dialled);
+	snap_take(&s, &vm);
+	ev_io_stop(vm.loop, &dialled);
+	close(listener);
+	assert_int_equal(guest_ram_open(vm.v->proc.id.pid, 4, &fd, NULL), 0);
+	assert_int_equal(fstat(fd, &file), 0);
+	assert_int_equal(fstat(s.frozen.base_fd, &copy), 0);
+	assert_true(file.st_ino != copy.st_ino && file.st_size == copy.st_size);
+	assert_true(copy.st_blocks > 0 && copy.st_blocks <= file.st_blocks);
+	assert_int_equal(guest_ram_find(vm.v->proc.id.pid, fd, s.frozen.size, &ram, NULL), 0);
+	assert_true(ram.shared);
+	snap_clone(&s, &clone, &vm.config);
+	snap_resume(&clone);
+	runs(&clone);
+	qemu_vm_teardown(&vm);
+	qemu_vm_teardown(&clone);
+	snap_forget(&s);
+}
+
+static void library_refuses(void **state)
+{
+	(void)state;
+	qemu_vm_need();
+	save_is_a_copy("ERR not now\n");
+	save_is_a_copy(NULL); /* closes the connection */
+}
+
+/* One that lies is found out: the VM goes on, the file is gone. */
+static void library_lies(void **state)
+{
+	struct qemu_vm vm;
+	struct snap s;
+	ev_io dialled;
+	int listener;
+
+	(void)state;
+	qemu_vm_need();
+	snap_init(&s);
+	qemu_vm_setup(&vm, PVH_FLOOD);
+	qemu_vm_start_well(&vm);
+	assert_int_equal(qmp_listen(vm.vsock, &listener, NULL), 0);
+	ev_io_init(&dialled, on_dialled, listener, EV_READ);
+	dialled.data = (void *)(uintptr_t) "OK private\n";
+	ev_io_start(vm.loop, &dialled);
+	snap_pause(&vm);
+	vm.dones = 0;
+	assert_int_equal(vmm_qemu.save(vm.v, s.state, &s.frozen, qemu_vm_on_done, &vm.why), 0);
+	qemu_vm_wait(&vm, qemu_vm_done);
+	assert_int_equal(vm.result, -EIO);
+	assert_non_null(strstr(vm.why.msg, "but it is not"));
+	assert_int_equal(access(s.state, F_OK), -1);
+	assert_int_equal(s.frozen.base_fd, -1);
+	ev_io_stop(vm.loop, &dialled);
+	close(listener);
+	snap_resume(&vm);
+	runs(&vm);
+	qemu_vm_teardown(&vm);
+	snap_forget(&s);
 }
 
 /* ---- refused, and broken -------------------------------------------------------------------- */
@@ -266,7 +362,8 @@ static void bad_states(void **state)
 	snap_forget(&s);
 }
 
-/* The same state into a machine with another device. */
+/* The state of a machine with one device more. (With one less QEMU takes it: what a machine lacks
+ * in a state is no error to it, so the digest of ops.machine must be compared first.) */
 static void another_machine(void **state)
 {
 	char path[96];
@@ -277,13 +374,17 @@ static void another_machine(void **state)
 	autofd int fd = -1;
 
 	(void)state;
-	make_snapshot(&s, &vm);
+	qemu_vm_need();
+	snap_init(&s);
 	snprintf(path, sizeof(path), "%s/disk", s.dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	qemu_vm_setup(&vm, PVH_IDLE);
 	other = vm.config;
-	other.disks = &disk;
-	other.disk_count = 1;
+	vm.config.disks = &disk;
+	vm.config.disk_count = 1;
+	qemu_vm_start_well(&vm);
+	snap_take(&s, &vm);
 	load_fails(&s, &other, "QEMU ended: exit 1: ");
 	qemu_vm_teardown(&vm);
 	snap_forget(&s);
@@ -309,14 +410,14 @@ static void bad_files(void **state)
 	assert_int_equal(qemu_vm_start(&clone), -ENOENT);
 	assert_non_null(strstr(clone.why.msg, "device state"));
 	qemu_vm_nothing_left(&clone);
-	qemu_vm_teardown(&clone);
 	qemu_vm_teardown(&vm);
+	qemu_vm_teardown(&clone);
 	snap_forget(&s);
 }
 
-/* A process that could write into the snapshot is never loaded: here QEMU without the library's
- * help, as any other cause would look. */
-static void memory_that_is_shared(void **state)
+/* The kernel's word counts, not a name: the file under another name is the same, a copy under the
+ * old name is not, and is not loaded. */
+static void memory_is_another_file(void **state)
 {
 	struct vmm_incoming incoming;
 	struct qemu_vm vm, clone;
@@ -327,8 +428,6 @@ static void memory_that_is_shared(void **state)
 	make_snapshot(&s, &vm);
 	snap_clone_setup(&s, &clone, &vm.config);
 	qemu_vm_start_well(&clone);
-	/* To the kernel's word it makes no difference which file it is asked about: the source's
-	 * would be loaded into another VM that shares its memory. */
 	snprintf(path, sizeof(path), "%s/other", s.dir);
 	assert_int_equal(link(s.memory, path), 0);
 	incoming = (struct vmm_incoming){s.state, path};
@@ -463,10 +562,12 @@ int main(void)
 		cmocka_unit_test(saved_twice),
 		cmocka_unit_test(only_in_its_state),
 		cmocka_unit_test(adopted),
+		cmocka_unit_test(library_refuses),
+		cmocka_unit_test(library_lies),
 		cmocka_unit_test(bad_states),
 		cmocka_unit_test(another_machine),
 		cmocka_unit_test(bad_files),
-		cmocka_unit_test(memory_that_is_shared),
+		cmocka_unit_test(memory_is_another_file),
 		cmocka_unit_test(killed_while_loading),
 		cmocka_unit_test(killed_while_saving),
 		cmocka_unit_test(owner_goes_while_saving),

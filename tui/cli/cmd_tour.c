@@ -285,6 +285,8 @@ int cmd_tour(struct cli *c)
 	random_bytes(tag, sizeof(tag));
 	memcpy(t.vm, "tour-", sizeof("tour-"));
 	hex_encode(t.vm + sizeof("tour-") - 1, tag, sizeof(tag));
+	/* A name of its own: of a VM and a snapshot with the same name, the VM is cloned. */
+	snprintf(t.snapshot, sizeof(t.snapshot), "%s-base", t.vm);
 	printf("vmdeck tour: a real VM from image to removal; Ctrl-C cleans up\n");
 	cli_catch(c);
 	r = run_steps(&t, &e);

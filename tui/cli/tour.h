@@ -8,7 +8,8 @@
 
 struct tour {
 	struct cli *c;
-	char vm[32]; /* its snapshot and, with a number, its clones are called so, too */
+	char vm[32]; /* with a number behind: its clones */
+	char snapshot[40];
 	bool booted, snapped, cloned; /* asked for: must be removed */
 };
 

@@ -15,15 +15,16 @@ int tour_snapshot(struct tour *t, struct err *e)
 {
 	autojson struct json_object *s = NULL;
 	struct json_object *params = cli_vm_params(t->vm);
-	struct work w = {.c = t->c, .snapshot = t->vm, .draw = t->c->tty_err};
+	struct work w = {.c = t->c, .snapshot = t->snapshot, .draw = t->c->tty_err};
 	char pause[40], took[40], size[32];
 	int r;
 
-	jsonx_add_str(params, "name", t->vm);
+	jsonx_add_str(params, "name", t->snapshot);
 	t->snapped = true;
 	r = work_snapshot(&w, params, &s, e);
 	if (r == 0)
-		tour_say(t, "snapshot %s: %s of memory in %s; the VM stood still for %s", t->vm,
+		tour_say(t, "snapshot %s: %s of memory in %s; the VM stood still for %s",
+			t->snapshot,
 			str_bytes(size, sizeof(size),
 				(uint64_t)max_of(jsonx_int(s, "memory_bytes", 0), 0)),
 			waterfall_ms(took, sizeof(took), waterfall_num(s, "took_ms")),
@@ -57,11 +58,12 @@ int tour_clone(struct tour *t, struct err *e)
 {
 	autojson struct json_object *result = NULL;
 	struct json_object *params = json_object_new_object();
-	struct work w = {.c = t->c, .from = t->vm, .wanted = TOUR_CLONES, .draw = t->c->tty_err};
+	struct work w = {
+		.c = t->c, .from = t->snapshot, .wanted = TOUR_CLONES, .draw = t->c->tty_err};
 	char name[64];
 	int r;
 
-	jsonx_add_str(params, "from", t->vm);
+	jsonx_add_str(params, "from", t->snapshot);
 	jsonx_add_str(params, "prefix", t->vm);
 	jsonx_add_int(params, "count", TOUR_CLONES);
 	snprintf(w.prefix, sizeof(w.prefix), "%s-", t->vm);
@@ -110,7 +112,7 @@ int tour_restores(struct tour *t, struct err *e)
 	int r;
 
 	jsonx_add_str(params, "kind", "restore");
-	jsonx_add_str(params, "subject", t->vm);
+	jsonx_add_str(params, "subject", t->snapshot);
 	r = cli_call(t->c, "timing.list", params, CLI_CALL_S, &list, e);
 	if (r < 0)
 		return r;
@@ -140,7 +142,7 @@ int tour_remove_clones(struct tour *t, struct err *e)
 	}
 	if (t->snapped) {
 		params = json_object_new_object();
-		jsonx_add_str(params, "name", t->vm);
+		jsonx_add_str(params, "name", t->snapshot);
 		one = cli_call(t->c, "snapshot.rm", params, CLI_CALL_S, NULL, &each);
 		if (one < 0 && one != -ENOENT && !r)
 			r = err_set(e, -one, "%s", each.msg);

@@ -159,9 +159,12 @@ static void show_tab(struct app *a, enum tab tab)
 
 static void turn_tab(struct app *a, int step)
 {
-	struct deck *d = app_deck(a);
-	int tab = d ? (int)d->shown : 0;
+	struct deck *d;
+	int tab;
 
+	app_sync_deck(a);
+	d = app_deck(a);
+	tab = d ? (int)d->shown : 0;
 	if (!d)
 		return;
 	do
@@ -184,18 +187,22 @@ void act_TAB_PREVIOUS(struct app *a, const char *arg)
 
 void act_TIMELINE(struct app *a, const char *arg)
 {
-	struct deck *d = app_deck(a);
+	struct deck *d;
 
 	(void)arg;
+	app_sync_deck(a);
+	d = app_deck(a);
 	if (d)
 		show_tab(a, d->shown == TAB_TIMELINE ? TAB_OUTPUT : TAB_TIMELINE);
 }
 
 void act_LOGS(struct app *a, const char *arg)
 {
-	struct deck *d = app_deck(a);
+	struct deck *d;
 
 	(void)arg;
+	app_sync_deck(a);
+	d = app_deck(a);
 	if (d)
 		show_tab(a, d->shown == TAB_SERIAL ? TAB_OUTPUT : TAB_SERIAL);
 }

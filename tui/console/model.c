@@ -164,6 +164,7 @@ static unsigned merge_vm(struct model *m, struct json_object *o)
 		return changed;
 	before = *vm;
 	deck_vm_decode(vm, o);
+	model_name_source(m, vm);
 	changed |= model_time_vm(m, o);
 	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;

@@ -53,6 +53,7 @@ struct deck_vm {
 	char generation[40];
 	char health[16];   /* "healthy", "unknown", ... */
 	char snapshot[64]; /* that it was restored from; "" for a booted one */
+	char source[64];   /* of a temporary snapshot: the VM that was cloned */
 	struct deck_making making;
 	int64_t mem_used, mem_total; /* bytes, as the guest says; 0: not known */
 	bool exited;                 /* the main process ended */

@@ -29,6 +29,8 @@ struct model_event {
 	const char *vm_id, *vm_name; /* never NULL */
 	uint64_t wall_ns;
 };
+/* Names what a VM is a clone of. */
+void model_name_source(const struct model *m, struct deck_vm *vm);
 /* A step of a snapshot's flow. */
 void making_step(struct deck_making *mk, const struct model_event *ev);
 /* What an event means for the snapshots. */

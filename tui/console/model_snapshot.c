@@ -165,7 +165,18 @@ unsigned model_set_snapshots(struct model *m, struct json_object *list)
 		if (m->snapshot[i]->seen != m->lists)
 			drop(m, i);
 	qsort(m->snapshot, (size_t)m->snapshots, sizeof(m->snapshot[0]), by_age);
-	return MODEL_SNAPSHOTS;
+	for (int i = 0; i < m->count; i++)
+		model_name_source(m, m->vm[i]);
+	return MODEL_SNAPSHOTS | MODEL_VM;
+}
+
+void model_name_source(const struct model *m, struct deck_vm *vm)
+{
+	const struct deck_snapshot *s =
+		vm->snapshot[0] && !vm->source[0] ? model_snapshot(m, vm->snapshot) : NULL;
+
+	if (s && s->temporary)
+		snprintf(vm->source, sizeof(vm->source), "%s", s->source);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

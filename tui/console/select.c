@@ -35,12 +35,12 @@ struct deck_vm *app_selected(struct app *a)
 
 struct deck_snapshot *app_snapshot(struct app *a)
 {
-	return a->at == VIEW_SNAPSHOTS ? table_row(app_table(a)) : NULL;
+	return a->at == VIEW_SNAPSHOTS ? table_selected(app_table(a)) : NULL;
 }
 
 struct deck_image *app_image(struct app *a)
 {
-	return a->at == VIEW_IMAGES ? table_row(app_table(a)) : NULL;
+	return a->at == VIEW_IMAGES ? table_selected(app_table(a)) : NULL;
 }
 
 struct action_on app_on(struct app *a)
@@ -63,7 +63,7 @@ struct deck *app_deck(struct app *a)
 const char *app_timing(struct app *a)
 {
 	const struct deck *d = app_deck(a);
-	const struct deck_timing *t = a->at == VIEW_RESTORES ? table_row(app_table(a)) : NULL;
+	const struct deck_timing *t = a->at == VIEW_RESTORES ? table_selected(app_table(a)) : NULL;
 
 	if (t)
 		return t->id;
@@ -127,8 +127,8 @@ static void select_row(struct app *a, struct table *t, int row)
 	char key[sizeof(t->selected)] = "";
 
 	list_select(&t->list, row);
-	if (table_row(t))
-		t->view->key(table_row(t), key, sizeof(key));
+	if (table_selected(t))
+		t->view->key(table_selected(t), key, sizeof(key));
 	/* Whose pane has the keys stays selected. */
 	if (strcmp(t->selected, key) == 0 || (a->keys.deck && t == &a->table[VIEW_VMS]))
 		return;

@@ -1,4 +1,5 @@
 /* Dialogs of snapshots: taking, restoring, cloning, the pool. Enter takes their defaults. */
+#include <errno.h>
 #include <string.h>
 
 #include "backend/base/jsonx.h"

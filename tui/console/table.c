@@ -114,7 +114,7 @@ int table_find(const struct table *t, const char *key)
 	return -1;
 }
 
-void *table_row(const struct table *t)
+void *table_selected(const struct table *t)
 {
 	return t->list.sel < t->count ? t->row[t->list.sel] : NULL;
 }

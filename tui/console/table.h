@@ -72,7 +72,7 @@ void table_fini(struct table *t);
 void table_fill(struct table *t, const struct model *m);
 /* Index of the selected key, -1 when it went. */
 int table_find(const struct table *t, const char *key);
-void *table_row(const struct table *t); /* selected, or NULL */
+void *table_selected(const struct table *t); /* selected, or NULL */
 /* Widths of the columns at a list width, 0: not shown. */
 void table_widths(const struct view *v, int cols, int widths[COLUMNS_MAX]);
 

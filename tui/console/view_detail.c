@@ -60,7 +60,7 @@ static void draw_title(struct app *a, const void *row)
 void draw_detail(struct app *a)
 {
 	const struct view *v = views[a->at];
-	const void *row = table_row(app_table(a));
+	const void *row = table_selected(app_table(a));
 	struct page pg = page_of(a), count = pg;
 
 	draw_title(a, row);

@@ -58,7 +58,7 @@ static void draw_title(struct app *a, const struct deck *d)
 		pen_put(&pen, frame, " ");
 		if (d->vm.snapshot[0] && pen.end - pen.x > 60)
 			pen_printf(&pen, a->keys.deck ? frame : ROLE_TITLE_TAB, "clone of %.20s ",
-				d->vm.snapshot);
+				d->vm.source[0] ? d->vm.source : d->vm.snapshot);
 		draw_tabs(a, &pen, d, frame);
 		pen_put(&pen, frame, " ");
 		draw_right(a, &pen, d->tab[d->shown].pane, frame);

@@ -90,7 +90,7 @@ static double number_slowest(const void *row)
 }
 
 static const struct column columns[] = {
-	{"VM", 12, 24, 0, cell_vm, NULL},
+	{"VM", 12, 18, 0, cell_vm, NULL},
 	{"SNAPSHOT", 12, 22, 56, cell_snapshot, NULL},
 	{"RESULT", 12, 0, 0, cell_result, NULL},
 	{"TOTAL", 9, 0, 34, cell_total, number_total},

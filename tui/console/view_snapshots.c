@@ -148,14 +148,14 @@ static const struct column columns[] = {
 	{"NAME", 13, 26, 0, cell_name, NULL},
 	{"FROM", 11, 20, 30, cell_from, NULL},
 	{"MEM", 7, 0, 88, cell_mem, number_mem},
-	{"DATA", 10, 0, 60, cell_data, number_data},
-	{"PAUSE", 9, 0, 50, cell_pause, number_pause},
+	{"DATA", 9, 0, 60, cell_data, number_data},
+	{"PAUSE", 8, 0, 50, cell_pause, number_pause},
 	{"TAKEN", 9, 0, 70, cell_taken, number_taken},
 	{"USERS", 6, 0, 40, cell_users, number_users},
 	{"POOL", 6, 0, 94, cell_pool, number_pool},
 	{"RESTORES", 9, 0, 100, cell_restores, number_restores},
-	{"P50", 9, 0, 78, cell_p50, number_p50},
-	{"P99", 9, 0, 109, cell_p99, number_p99},
+	{"P50", 8, 0, 72, cell_p50, number_p50},
+	{"P99", 8, 0, 80, cell_p99, number_p99},
 };
 
 static bool say(const void *row, struct cell *c)

@@ -134,7 +134,7 @@ static void cell_note(const void *row, struct cell *c)
 	} else {
 		cell_printf(c, "%s%s%s%s", known ? vm->health : "",
 			known && vm->snapshot[0] ? ", " : "", vm->snapshot[0] ? "clone of " : "",
-			vm->snapshot);
+			vm->source[0] ? vm->source : vm->snapshot);
 	}
 }
 
