@@ -119,7 +119,7 @@ $(B)/vmdeck-agent-host: $(AGENT_SRC:%.c=$(B)/%.o)
 
 $(B)/vmdeck-vsock.so: $(VSOCK_SRC:%.c=$(B)/pic/%.o)
 	@echo "  LD   $(@F)"
-	$(Q)gcc -shared -Wl,-z,relro,-z,now -o $@.tmp $^ -lpthread -ldl && mv $@.tmp $@
+	$(Q)gcc -shared -Wl,-z,relro,-z,now,-z,defs -o $@.tmp $^ -lpthread -ldl && mv $@.tmp $@
 
 # ---- tests ---------------------------------------------------------------------------------------
 # tests/unit/test_X.c -> $(B)/tests/test_X; links the archives it names in `// LIBS: a b` (any of

@@ -20,7 +20,7 @@ struct api_opts {
 
 /* Connects; starts vmdeckd when none runs and checks versions by hello. Blocks up to the timeout,
  * without running the loop. opts may be NULL. Starting: a short-lived child takes a flock on
- * <runtime>/daemon.lock (so two starters make one daemon; vmdeckd itself must not lock that file),
+ * <home>/daemon.lock (so two starters make one daemon; vmdeckd itself never waits for that file),
  * runs `vmdeckd --ready-fd N` in a session of its own with its output in <home>/daemon.log, and
  * waits for one line on N: "ready", or a sentence that says why not, which becomes e. */
 int api_open(

@@ -181,7 +181,7 @@ static void run_daemon(const struct paths *p, const char *program, int answer_fd
 __attribute__((noreturn)) static void starter(
 	const struct paths *p, const char *program, const char *sock, int answer_fd, int ms)
 {
-	autofree char *lock_path = xasprintf("%s/daemon.lock", p->runtime);
+	autofree char *lock_path = xasprintf("%s/daemon.lock", p->home);
 	struct err e;
 	int lock = -1, fd = -1;
 
@@ -259,7 +259,7 @@ static int start_daemon(
 		return err_set(e, ETIMEDOUT,
 			"vmdeckd was not ready within %.3g s: see %s/daemon.log", ms / 1000.0,
 			p->home);
-	if (strcmp(line, "ready")) {
+	if (strcmp(line, "ready") != 0) {
 		char shown[sizeof(line)];
 
 		return err_set(

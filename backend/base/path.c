@@ -78,6 +78,7 @@ static int find_runtime(struct paths *p, struct err *e)
 			"(socket paths are "
 			"short); set VMDECK_RUNTIME to a shorter one",
 			path, strlen(path), SOCKET_PATH_MAX - room);
+	p->runtime_given = v != NULL;
 	snprintf(p->runtime, sizeof(p->runtime), "%.*s", (int)sizeof(p->runtime) - 1, path);
 	return 0;
 }
@@ -110,6 +111,15 @@ int paths_make(const struct paths *p, struct err *e)
 	if (!r)
 		r = dir_make(p->runtime, 0700, e);
 	return r < 0 ? r : check_own_folder(p->runtime, e);
+}
+
+void paths_unmake(const struct paths *p)
+{
+	autofree char *vms = xasprintf("%s/vms", p->runtime);
+
+	/* rmdir(2) alone: what holds a socket stays. */
+	if ((rmdir(vms) == 0 || errno == ENOENT) && !p->runtime_given)
+		(void)rmdir(p->runtime);
 }
 
 static bool try_program(char *out, size_t n, const char *dir, const char *name)

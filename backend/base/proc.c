@@ -226,24 +226,37 @@ static char **merged_env(const char *const *add)
 	return out;
 }
 
-/* Waits in the loop for a child that nobody watches any more. */
+/* Waits in the loop for a child that nobody watches any more; a loop that ends first takes the
+ * reaper along and leaves the child to init. */
 struct reaper {
 	ev_io watch;
+	ev_cleanup loop_ends;
 	int pidfd;
 	pid_t pid;
 };
+
+static void reaper_free(struct ev_loop *loop, struct reaper *r)
+{
+	ev_ref(loop);
+	ev_io_stop(loop, &r->watch);
+	ev_cleanup_stop(loop, &r->loop_ends);
+	close(r->pidfd);
+	free(r);
+}
 
 static void on_forgotten_exit(struct ev_loop *loop, ev_io *w, int revents)
 {
 	struct reaper *r = container_of(w, struct reaper, watch);
 
 	(void)revents;
-	if (waitpid(r->pid, NULL, WNOHANG) == 0)
-		return;
-	ev_ref(loop);
-	ev_io_stop(loop, w);
-	close(r->pidfd);
-	free(r);
+	if (waitpid(r->pid, NULL, WNOHANG) != 0)
+		reaper_free(loop, r);
+}
+
+static void on_loop_ends(struct ev_loop *loop, ev_cleanup *w, int revents)
+{
+	(void)revents;
+	reaper_free(loop, container_of(w, struct reaper, loop_ends));
 }
 
 static void reap_later(struct ev_loop *loop, pid_t pid, int pidfd)
@@ -255,6 +268,8 @@ static void reap_later(struct ev_loop *loop, pid_t pid, int pidfd)
 	ev_io_init(&r->watch, on_forgotten_exit, pidfd, EV_READ);
 	ev_io_start(loop, &r->watch);
 	ev_unref(loop); /* it alone keeps no loop going */
+	ev_cleanup_init(&r->loop_ends, on_loop_ends);
+	ev_cleanup_start(loop, &r->loop_ends);
 }
 
 static void stop_watching(struct proc *p)

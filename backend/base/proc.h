@@ -61,7 +61,7 @@ int proc_adopt(struct proc *p, struct ev_loop *loop, struct proc_id id, proc_on_
 int proc_signal(struct proc *p, int sig);
 bool proc_running(const struct proc *p);
 /* Stops watching and leaves the process alone; a child of ours is still reaped when it ends, so no
- * zombie stays. Accepts NULL and zeroed. */
+ * zombie stays (unless the loop is destroyed first). Accepts NULL and zeroed. */
 void proc_forget(struct proc *p);
 
 /* Identity by pid, from /proc: 0, -ESRCH (also for zombies). */

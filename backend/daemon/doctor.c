@@ -170,6 +170,7 @@ static void (*const checks[])(struct doctor *d) = {
 	doctor_memory,
 	doctor_fds,
 	doctor_pids,
+	doctor_orphans,
 	check_firecracker,
 	doctor_devices,
 };

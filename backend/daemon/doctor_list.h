@@ -26,4 +26,7 @@ void doctor_memory(struct doctor *d);
 void doctor_fds(struct doctor *d);
 void doctor_pids(struct doctor *d);
 
+/* doctor_vms.c: VMMs that run without a VM in the registry. */
+void doctor_orphans(struct doctor *d);
+
 #endif

@@ -198,10 +198,25 @@ static int daemon_init(struct daemon *d, struct err *e)
 	return open_services(d, e);
 }
 
+/* Who starts a daemon makes the folders under the first lock; who runs one by hand has the second.
+ */
+static void tidy_runtime(const struct paths *p)
+{
+	autofree char *starter = xasprintf("%s/daemon.lock", p->home);
+	autofree char *home = xasprintf("%s/vmdeckd.lock", p->home);
+	autofd int a = -1, b = -1;
+
+	if (lock_take(starter, false, &a, NULL, NULL) == 0 &&
+		lock_take(home, false, &b, NULL, NULL) == 0)
+		paths_unmake(p);
+}
+
 /* The socket goes last: a client that comes meanwhile waits for the next daemon instead of meeting
  * a home that is still locked. */
 static void daemon_fini(struct daemon *d)
 {
+	bool served = d->rpc != NULL;
+
 	rpc_drain(d->rpc);
 	svc_image_close(d);
 	svc_snapshot_close(d);
@@ -211,6 +226,8 @@ static void daemon_fini(struct daemon *d)
 	events_close(d->events);
 	close_fd(&d->home_lock);
 	rpc_close(d->rpc);
+	if (served)
+		tidy_runtime(&d->paths);
 	ev_loop_destroy(d->loop);
 }
 

@@ -8,6 +8,7 @@
 #include "backend/daemon/daemon.h"
 #include "backend/guest/exec.h"
 #include "backend/guest/stream.h"
+#include "backend/vm/snapshot.h"
 
 #define ATTACH_TAIL          16384
 #define EXEC_CONNECT_LIMIT_S 10.
@@ -331,7 +332,7 @@ static void start_relay(struct rpc_call *call, struct vm *vm, const struct wire_
 
 static int check_can_exec(const struct vm *vm, struct err *e)
 {
-	if (vm->state == VM_RUNNING)
+	if (vm->state == VM_RUNNING || snap_pauses(vm)) /* it connects when the VM goes on */
 		return 0;
 	return err_set(e, EINVAL, "VM '%s' is %s%s%s%s", vm->spec.name, vm_state_names[vm->state],
 		vm->reason[0] ? ": " : "", vm->reason,

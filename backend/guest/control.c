@@ -128,6 +128,8 @@ static void on_end(struct framed *conn, int r, const struct err *e)
 	if (r == -EPROTO || r == -EPROTONOSUPPORT)
 		guest_log_why(g, "agent.error", "control", e->msg);
 	lost(g, g->control.bye ? "the guest powers off" : e->msg);
+	if (r == -EPROTONOSUPPORT && !g->dead && g->cb.on_incompatible)
+		g->cb.on_incompatible(g, e);
 }
 
 static void on_enter(struct framed *conn)

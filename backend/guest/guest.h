@@ -37,6 +37,8 @@ struct guest_callbacks {
 	/* The control connection broke (reset, pause, end), or a new one came to nothing (protocol
 	 * version, silence); why: a sentence, for people only. It may come back. */
 	void (*on_lost)(struct guest *g, const char *why);
+	/* The agent speaks another version of the protocol: it will never be ready. May be NULL. */
+	void (*on_incompatible)(struct guest *g, const struct err *e);
 	/* At most ten a second, however many the guest sends. v->why is the guest's own text. */
 	void (*on_vitals)(struct guest *g, const struct wire_vitals *v);
 	/* The stored stream grew (outlog_end tells how far): wake followers. */

@@ -133,7 +133,7 @@ int hello_on_ack(struct guest *g, const struct wire_frame *f, struct err *e)
 	_Static_assert(countof(verdicts) == WIRE_RESTORED + 1, "one name a verdict");
 	if (wire_get_hello_ack(f, &m) < 0)
 		return err_set(e, EPROTO, "malformed HELLO_ACK");
-	if (memcmp(m.generation, g->id.generation, WIRE_ID))
+	if (memcmp(m.generation, g->id.generation, WIRE_ID) != 0)
 		return err_set(e, EPROTO, "HELLO_ACK of another generation");
 	c->state = CONTROL_SERVING;
 	c->rebound = false;

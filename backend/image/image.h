@@ -42,8 +42,9 @@ int image_build(const struct paths *p, const char *name, bool force, image_progr
 
 /* main() of `vmdeckd --worker image-build NAME [--force]` (argv as it is there): image_build with
  * progress as JSON lines on stdout: {"step","done","total"} and last {"ok":true} or
- * {"error":"..."}; returns the exit code. Steps: lock, download, extract, vmlinux, modules,
- * initramfs, publish (bytes; modules: files; lock: 0 of 1 while it waits). Stops in order, with
+ * {"error":"..."}; returns the exit code. Steps: lock, lookup, download, extract, vmlinux, modules,
+ * initramfs, publish (bytes; modules: files; lock: 0 of 1 while it waits; lookup: 0 of 1 while apt
+ * is asked which kernel is the newest). Stops in order, with
  * nothing left behind, on SIGTERM, SIGINT, SIGHUP, and when its parent dies or stops reading.
  * Processes only, not threads: it takes signals for itself. */
 int image_worker_main(int argc, char **argv);

@@ -117,6 +117,9 @@ int package_find(struct job *j, struct package *ret, struct err *e)
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
+	r = job_report(j, "lookup", 0, 1, e);
+	if (r < 0)
+		return r;
 	if (file && *file)
 		return find_file(j, file, ret, e);
 	r = show(j, PACKAGE_META, &meta, e);

@@ -20,7 +20,7 @@ struct package {
 };
 
 /* Which package to use: $VMDECK_KERNEL_DEB, else what apt's lists know. -ENOENT: apt is missing or
- * its lists do not know the kernel; says what to do. */
+ * its lists do not know the kernel; says what to do. Step "lookup". */
 int package_find(struct job *j, struct package *ret, struct err *e);
 
 /* Downloads it into dir (step "download", bytes of its size) and sets p->file; a file that is

@@ -91,7 +91,7 @@ static int run(const char *program, const char *const *argv, const char *path, s
 	autofd int complaints = memfd_create("complaints", MFD_CLOEXEC);
 	char text[256], what[64];
 	int status = 0, r;
-	pid_t pid;
+	pid_t pid = 0;
 
 	if (complaints < 0)
 		return err_errno(e, "cannot run " QEMU_IMG);

@@ -11,20 +11,6 @@
 #include "backend/base/str.h"
 #include "backend/vm/vm.h"
 
-static bool id_like(const char *name)
-{
-	uint8_t raw[VM_ID_BYTES];
-
-	return hex_decode(raw, sizeof(raw), name) == 0;
-}
-
-static bool vmm_alive(const struct vm *vm, struct proc_id *ret)
-{
-	autofree char *path = xasprintf("%s/vmm.pid", vm->dir);
-
-	return proc_read_pid_file(path, ret) == 0 && proc_id_alive(*ret);
-}
-
 static void kill_by_id(struct vm_host *h, struct proc_id id)
 {
 	struct proc p;
@@ -40,12 +26,27 @@ static void roll_back(struct vm *vm, const char *why)
 	struct json_object *f = json_object_new_object();
 	struct proc_id id;
 
-	if (vmm_alive(vm, &id))
+	if (vm_folder_alive(vm->dir, &id))
 		kill_by_id(vm->host, id);
 	log_warn("vm %s: %s: removed", vm->id, why);
 	jsonx_add_str(f, "why", why);
 	vm_log_json(vm, "vm.rollback", f);
 	vm_files_remove(vm);
+	vm_free(vm);
+}
+
+/* The guest may matter more than a file that this version cannot read: it and the folder are left
+ * for a person, or for the vmdeck that wrote it. */
+static void leave_alone(struct vm *vm, struct proc_id id, const char *why)
+{
+	struct json_object *f = json_object_new_object();
+
+	log_error("vm %s: %s: not taken over, its VMM (pid %d) goes on: see 'vmdeck doctor'",
+		vm->id, why, (int)id.pid);
+	jsonx_add_str(f, "id", vm->id);
+	jsonx_add_str(f, "why", why);
+	jsonx_add_int(f, "pid", id.pid);
+	vm_log_json(vm, "vm.damaged", f);
 	vm_free(vm);
 }
 
@@ -153,12 +154,15 @@ static void adopt_one(struct vm_host *h, const char *id)
 
 	snprintf(vm->spec.name, sizeof(vm->spec.name), "%s", id);
 	if (vm_make_paths(vm, &e) < 0 || vm_load(vm, &e) < 0) {
-		roll_back(vm, e.msg);
+		if (vm_folder_alive(vm->dir, &proc))
+			leave_alone(vm, proc, e.msg);
+		else
+			roll_back(vm, e.msg);
 		return;
 	}
 	if (vm->state == VM_STARTING && vm->origin == VM_RESTORED)
 		roll_back(vm, "its restore was cut off");
-	else if (vm_alive(vm) && vmm_alive(vm, &proc))
+	else if (vm_alive(vm) && vm_folder_alive(vm->dir, &proc))
 		take_over(vm);
 	else
 		note_end(vm);
@@ -188,18 +192,27 @@ static void sort_by_age(struct vm_host *h)
 	h->vms.prev = last;
 }
 
+/* In the registry, or left alone. */
+static bool still_used(struct vm_host *h, const char *id)
+{
+	autofree char *dir = xasprintf("%s/vms/%s", h->paths->home, id);
+	struct proc_id proc;
+	struct vm *vm;
+
+	return vm_find(h, id, &vm, NULL) == 0 || vm_folder_alive(dir, &proc);
+}
+
 /* Sockets of VMs that are not there any more. */
 static void sweep_runtime(struct vm_host *h)
 {
 	autofree char *run = xasprintf("%s/vms", h->paths->runtime);
 	DIR *d = opendir(run);
 	struct dirent *de;
-	struct vm *vm;
 
 	while (d && (de = readdir(d))) {
 		autofree char *path = xasprintf("%s/%s", run, de->d_name);
 
-		if (id_like(de->d_name) && vm_find(h, de->d_name, &vm, NULL) < 0)
+		if (vm_id_like(de->d_name) && !still_used(h, de->d_name))
 			(void)tree_remove(path, NULL);
 	}
 	if (d)
@@ -213,7 +226,7 @@ void vm_adopt_all(struct vm_host *h)
 	struct dirent *de;
 
 	while (d && (de = readdir(d)))
-		if (id_like(de->d_name))
+		if (vm_id_like(de->d_name))
 			adopt_one(h, de->d_name);
 	if (d)
 		closedir(d);

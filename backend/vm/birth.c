@@ -9,6 +9,7 @@
 #include "backend/base/str.h"
 #include "backend/vm/disks.h"
 #include "backend/vm/pool.h"
+#include "backend/vm/snapshot.h"
 
 #define SERIAL_MAX (16u << 20)
 
@@ -225,6 +226,21 @@ static void failed(struct vm *vm, const struct err *why)
 		waiter.done(waiter.user, NULL, -e.code, &e);
 }
 
+/* The last clone takes its temporary snapshot along, also one that never lived. */
+static void end_failed(struct vm *vm)
+{
+	struct vm_host *h = vm->host;
+	bool temporary = vm->restored.temporary;
+	uint8_t id[SNAPSHOT_ID];
+	char name[64];
+
+	memcpy(id, vm->restored.id, SNAPSHOT_ID);
+	memcpy(name, vm->restored.snapshot, sizeof(name));
+	vm_free(vm);
+	if (temporary)
+		snap_drop_temporary(h, name, id);
+}
+
 static void on_done(struct flow *f, int r)
 {
 	struct vm *vm = flow_vm(f);
@@ -232,7 +248,7 @@ static void on_done(struct flow *f, int r)
 
 	if (r < 0) {
 		failed(vm, &f->err);
-		vm_free(vm);
+		end_failed(vm);
 		pool_kick(h->pool);
 		if (h->cb.on_change)
 			h->cb.on_change(h->user);

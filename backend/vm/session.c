@@ -48,6 +48,15 @@ static void on_output_open(struct guest *g)
 	flow_event(&vm->flow, VM_FE_OUTPUT, NULL);
 }
 
+/* Waiting for it to the limit would only hide the reason. */
+static void on_incompatible(struct guest *g, const struct err *e)
+{
+	struct vm *vm = guest_user(g);
+
+	if (vm->state == VM_STARTING)
+		flow_fail(&vm->flow, e); /* vm is gone now */
+}
+
 static void on_lost(struct guest *g, const char *why)
 {
 	struct vm *vm = guest_user(g);
@@ -132,6 +141,7 @@ static void on_guest_log(struct guest *g, const char *name, const char *fields_j
 static const struct guest_callbacks guest_cb = {
 	.on_dial = on_dial,
 	.on_serving = on_serving,
+	.on_incompatible = on_incompatible,
 	.on_output_open = on_output_open,
 	.on_ready = on_ready,
 	.on_lost = on_lost,

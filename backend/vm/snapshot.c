@@ -275,6 +275,11 @@ bool snap_holds(const struct vm *vm, struct err *e)
 	return true;
 }
 
+bool snap_pauses(const struct vm *vm)
+{
+	return vm->snap && vm->snap->paused;
+}
+
 void snap_vmm_gone(struct vm *vm, const char *detail)
 {
 	if (vm->snap)

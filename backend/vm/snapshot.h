@@ -22,6 +22,8 @@ int snap_take(
 /* Whether the snapshot has the VM still (from draft to thaw): other operations wait or are refused
  * with the sentence. */
 bool snap_holds(const struct vm *vm, struct err *e);
+/* Whether the VM stands still for its snapshot only: what can wait so long need not be refused. */
+bool snap_pauses(const struct vm *vm);
 /* What the VM's parts tell. */
 void snap_vmm_gone(struct vm *vm, const char *detail);
 /* The VM leaves the registry; its snapshot is finished without it when its memory was frozen. */

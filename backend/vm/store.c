@@ -9,6 +9,7 @@
 #include "backend/vm/disks.h"
 
 #define VM_JSON_MAX (1024 * 1024)
+#define FORMAT      1
 
 static void add_strv(struct json_object *o, const char *key, char *const *v)
 {
@@ -61,7 +62,7 @@ int vm_save(struct vm *vm, struct err *e)
 
 	if (vm->gone_from_disk)
 		return 0;
-	jsonx_add_int(o, "format", 1);
+	jsonx_add_int(o, "format", FORMAT);
 	jsonx_add_str(o, "id", vm->id);
 	jsonx_add_str(o, "name", s->name);
 	jsonx_add_str(o, "state", vm_state_names[vm->state]);
@@ -198,6 +199,8 @@ int vm_load(struct vm *vm, struct err *e)
 
 	if (!r)
 		r = jsonx_parse(text, len, &o, e);
+	if (!r && jsonx_int(o, "format", 0) != FORMAT)
+		r = err_set(e, EINVAL, "its format is not %d: another version wrote it", FORMAT);
 	if (!r)
 		r = load_spec(&vm->spec, o, e);
 	if (!r)
@@ -205,7 +208,7 @@ int vm_load(struct vm *vm, struct err *e)
 	if (r < 0)
 		return err_wrap(e, r, "'%s'", path);
 	r = find_state(jsonx_str(o, "state"));
-	if (r < 0 || jsonx_int(o, "format", 0) != 1 || get_hex(o, "instance", vm->instance) < 0 ||
+	if (r < 0 || get_hex(o, "instance", vm->instance) < 0 ||
 		get_hex(o, "generation", vm->generation) < 0)
 		return err_set(
 			e, EINVAL, "'%s' is not the state of a VM that this version knows", path);
@@ -220,6 +223,40 @@ int vm_load(struct vm *vm, struct err *e)
 	vm->main_how = (uint8_t)jsonx_int(o, "main_how", 0);
 	vm->main_value = (int32_t)jsonx_int(o, "main_value", 0);
 	return 0;
+}
+
+bool vm_folder_alive(const char *dir, struct proc_id *ret)
+{
+	autofree char *path = xasprintf("%s/vmm.pid", dir);
+
+	return proc_read_pid_file(path, ret) == 0 && proc_id_alive(*ret);
+}
+
+bool vm_id_like(const char *name)
+{
+	uint8_t raw[VM_ID_BYTES];
+
+	return hex_decode(raw, sizeof(raw), name) == 0;
+}
+
+int vm_folder_check(const char *dir, pid_t *ret_pid, struct err *e)
+{
+	struct vm *vm = xcalloc(1, sizeof(*vm));
+	struct proc_id id;
+	struct err why = {0};
+	int r;
+
+	vm->dir = xstrdup(dir);
+	r = vm_load(vm, &why);
+	vm_spec_fini(&vm->spec);
+	vm_disks_fini(vm);
+	free(vm->dir);
+	free(vm);
+	/* Looked at last: a VM that is just being removed has none any more. */
+	if (r == 0 || !vm_folder_alive(dir, &id))
+		return 0;
+	*ret_pid = id.pid;
+	return err_set(e, EBADMSG, "%s", why.msg);
 }
 
 void vm_files_remove(struct vm *vm)

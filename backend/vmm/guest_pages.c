@@ -41,7 +41,7 @@ static int add_run(struct frozen *f, uint64_t offset, uint64_t len, size_t *cap,
 		last->len += len;
 		return 0;
 	}
-	if (f->run_count == *cap) {
+	if (!f->runs || f->run_count == *cap) {
 		*cap = *cap ? *cap * 2 : 256;
 		runs = realloc(f->runs, *cap * sizeof(*runs));
 		if (!runs)

@@ -194,6 +194,7 @@ static int adopt(struct vmm *v, vmm_done *done, struct err *e)
 	}
 	log_cap_start(&q->serial_cap, v->loop, q->serial_path);
 	log_cap_start(&q->log_cap, v->loop, q->log_path);
+	q->settle = QEMU_UNSETTLED;
 	op_begin(q, QEMU_ADOPT, done);
 	return 0;
 }

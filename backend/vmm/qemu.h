@@ -4,6 +4,7 @@
  *   qemu_session.c  what the monitor and the process say
  *   qemu_load.c     a snapshot's device state into a waiting process
  *   qemu_save.c     the device state out of a paused one, beside qemu_freeze.c: its memory
+ *   qemu_settle.c   the end of a save that nobody waits for
  *   qemu_cmd.c      the command line      qemu_disks.c    its part about disks
  *   qemu_detect.c   what this host has    qemu_machine.c  what a state fits */
 #ifndef VMDECK_VMM_QEMU_H
@@ -23,6 +24,10 @@ enum qemu_op {
 	QEMU_RESUME,
 	QEMU_OP__COUNT
 };
+
+/* Whether a migration of former times may be under way; then asked, ended before the answer came,
+ * or cancelled. */
+enum qemu_settle { QEMU_SETTLED, QEMU_UNSETTLED, QEMU_ASKED, QEMU_ENDED, QEMU_CANCELLED };
 
 struct qemu_save;
 
@@ -45,6 +50,7 @@ struct qemu {
 	struct err why;
 	uint64_t begin_ns;      /* when it began, CLOCK_MONOTONIC */
 	struct qemu_save *save; /* of a save under way */
+	enum qemu_settle settle;
 
 	/* After SHUTDOWN the process has to end by itself; QEMU 7.2 hangs in monitor_cleanup when
 	 * a command was under way at that moment. */
@@ -104,6 +110,10 @@ const char *qemu_save_waits(const struct qemu *q);
 /* The operation ended with r, or its owner goes (r < 0): hands the memory over, or undoes all. No
  * save under way is fine. */
 void qemu_save_end(struct qemu *q, int r);
+
+/* qemu_settle.c: sends the operation's command when nothing of former times is under way. */
+int qemu_settle(struct qemu *q, struct err *e);
+void qemu_settle_event(struct qemu *q, const char *status);
 
 /* qemu_machine.c */
 int qemu_machine(const struct vmm_config *c, struct vmm_machine *ret, struct err *e);

@@ -151,7 +151,7 @@ static void on_answer(void *user, int r, const struct err *e)
 int qemu_freeze_start(
 	struct qemu_freeze *f, struct qemu *q, qemu_freeze_done *done, void *user, struct err *e)
 {
-	struct guest_ram ram;
+	struct guest_ram ram = {0};
 	struct err why;
 	int r;
 

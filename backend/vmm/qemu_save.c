@@ -162,6 +162,7 @@ void qemu_save_end(struct qemu *q, int r)
 		s->freeze.memory = (struct frozen)FROZEN_NONE;
 	} else {
 		unlink(s->state_path);
+		q->settle = QEMU_UNSETTLED;
 	}
 	state_pipe_close(&s->pipe);
 	close_fd(&s->write_fd);

@@ -103,7 +103,7 @@ void qemu_op_send(struct qemu *q)
 	struct err e;
 	int r = 0;
 
-	switch (q->op) {
+	switch (q->settle == QEMU_SETTLED ? q->op : QEMU_IDLE) {
 	case QEMU_START:
 	case QEMU_ADOPT:
 		r = qemu_call(q, "query-status", NULL, -1, on_status, &e);
@@ -121,6 +121,9 @@ void qemu_op_send(struct qemu *q)
 		r = qemu_call(q, "cont", NULL, -1, on_changed, &e);
 		break;
 	case QEMU_IDLE:
+		if (q->op != QEMU_IDLE)
+			r = qemu_settle(q, &e);
+		break;
 	case QEMU_OP__COUNT:
 		break;
 	}
@@ -209,7 +212,9 @@ static void event_migration(struct qemu *q, struct json_object *data)
 
 	if (!status || q->ending)
 		return;
-	if (q->op == QEMU_LOAD)
+	if (q->settle != QEMU_SETTLED)
+		qemu_settle_event(q, status);
+	else if (q->op == QEMU_LOAD)
 		qemu_load_event(q, status);
 	else if (q->op == QEMU_SAVE)
 		qemu_save_event(q, status);

@@ -195,6 +195,13 @@ def counts(deck, source):
             "sockets": disk(deck.runtime, ())[0], "KiB on disk": kib}
 
 
+def emptied(deck):
+    """No folder of a snapshot is left, also none that is being removed behind the answer."""
+    wait_for("removed snapshots are gone from disk",
+             lambda: not any(p.is_dir() for name in ("snapshots", "trash") for p in (deck.home / name).glob("*")),
+             SETTLE)
+
+
 def cycle(deck, conn, source, rng, i):
     """One life. What runs in the clone, and whether it is cloned or restored, follow the seed."""
     payload = rng.randbytes(rng.randrange(1, 4096)).hex()[:rng.randrange(1, 8192)]
@@ -219,6 +226,7 @@ def bench_cycles(deck, n=300, seed=3, warm=5):
     conn = deck.rpc()
     try:
         bad = sum(not cycle(deck, conn, "cycled", rng, i) for i in range(warm))
+        emptied(deck)
         before = counts(deck, source)
         bad += sum(not cycle(deck, conn, "cycled", rng, i) for i in range(warm, warm + n))
         after = {}

@@ -3,6 +3,7 @@ the real programs; nothing of it survives close(). Waits are for events, each wi
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -77,18 +78,18 @@ def fd_count(pid):
 NUMBERED = "i=0; while :; do echo line-$i; i=$((i+1)); sleep 0.02; done"  # a main process that writes all the time
 
 
-def line_numbers(data):
-    """(first, last) of an output of lines "line-N" that misses and repeats none. What a snapshot cut through
-    may begin within a line; the last line may not be whole yet."""
+def line_numbers(data, prefix=b"line-", cut=False):
+    """(first, last) of an output of lines PREFIX + N that misses and repeats none. What a snapshot cut through
+    may begin within a line (cut: it surely does); the last line may not be whole yet. (-1, -1): no whole line."""
     lines = data.split(b"\n")[:-1]
-    if lines and not lines[0].startswith(b"line-"):
+    if lines and (cut or not lines[0].startswith(prefix)):
         lines = lines[1:]
     if not lines:
-        raise DeckError(f"no whole line in {data[:80]!r}")
-    first = int(lines[0][5:])
+        return -1, -1
+    first = int(lines[0][len(prefix):])
     for n, line in enumerate(lines, first):
-        if line != b"line-%d" % n:
-            raise DeckError(f"{line!r} where line-{n} was due")
+        if line != prefix + b"%d" % n:
+            raise DeckError(f"{line!r} where {n} was due")
     return first, first + len(lines) - 1
 
 
@@ -143,19 +144,23 @@ class Rpc:
             raise DeckError(f"{method}: {answer['error']['message']}")
         return answer["result"]
 
-    def wait_event(self, name, vm=None, **fields):
-        """The next event of that name (and VM name or id, and fields), from those not looked at yet."""
-        while True:
-            while self.events:
-                ev = self.events.pop(0)
-                if ev["name"] == name and vm in (None, ev["vm"], ev["vm_name"]) and \
-                        all(ev["fields"].get(k) == v for k, v in fields.items()):
-                    return ev
+    def next_event(self):
+        """The oldest event not looked at yet."""
+        while not self.events:
             answer = self.read_line()
             if answer.get("method") == "event":
                 self.events.append(answer["params"])
             else:
                 self.answers[answer.get("id")] = answer
+        return self.events.pop(0)
+
+    def wait_event(self, name, vm=None, **fields):
+        """The next event of that name (and VM name or id, and fields), from those not looked at yet."""
+        while True:
+            ev = self.next_event()
+            if ev["name"] == name and vm in (None, ev["vm"], ev["vm_name"]) and \
+                    all(ev["fields"].get(k) == v for k, v in fields.items()):
+                return ev
 
     def close(self):
         self.sock.close()
@@ -401,5 +406,5 @@ class DeckCase(unittest.TestCase):
         return f"{self.deck.runtime}/vms/{self.deck.vm(vm)['id']}/output.fifo" if self.process else "/run/vmdeck/output"
 
     def running_in(self, name, pattern):
-        """Whether a process whose command line matches runs in the VM; pattern must not match itself."""
-        return self.deck.run("exec", name, "--", "pgrep", "-f", pattern, code=None)[0].strip() != b""
+        """Whether a process whose command line matches runs in the VM."""
+        return re.search(pattern, self.deck.sh(name, "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")) is not None

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from decklib import BUILD, Deck, DeckCase, needs_vm
+from decklib import BUILD, Deck, DeckCase, alive, needs_vm, processes_with, wait_for
 
 
 class Sentences(DeckCase):
@@ -85,6 +85,27 @@ class Sentences(DeckCase):
         self.assertIn("VMDECK_RUNTIME", p.stderr)
         self.assertEqual(len(p.stderr.strip().splitlines()), 1, p.stderr)
         self.assertFalse(pathlib.Path(env["VMDECK_RUNTIME"]).exists())
+
+    def test_runtime_folder_goes_with_the_daemon(self):
+        """One that vmdeck named itself (by VMDECK_HOME), not one that was given to it."""
+        env = dict(self.deck.env, VMDECK_HOME=str(self.deck.dir / "h2"))
+        del env["VMDECK_RUNTIME"]
+
+        def vmdeck(*args):
+            p = subprocess.run([BUILD / "vmdeck", *args], env=env, capture_output=True, text=True, timeout=120)
+            self.assertIn(p.returncode, (0, 1) if args[0] == "doctor" else (0,), p.stderr)
+            return p.stdout
+
+        detail = [c["detail"] for c in json.loads(vmdeck("doctor", "--json")) if c["name"] == "runtime folder"][0]
+        runtime = pathlib.Path(detail.split(",")[0])
+        self.assertTrue((runtime / "daemon.sock").exists() and (runtime / "vms").is_dir())
+        for _ in range(3):  # a command right behind the end waits for a new daemon
+            vmdeck("daemon", "stop")
+            vmdeck("ls")
+        pid = processes_with(env["VMDECK_HOME"])[0]
+        vmdeck("daemon", "stop")
+        wait_for("the daemon is gone", lambda: not alive(pid))
+        self.assertFalse(runtime.exists())
 
     def test_home_not_writable(self):
         env = dict(self.deck.env, VMDECK_HOME="/proc/nope")

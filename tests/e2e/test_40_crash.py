@@ -124,6 +124,26 @@ class KilledDaemon(DeckCase):
         path.write_text(json.dumps(dict(json.loads(path.read_text()), cmd=[None])))
         self.assertIsNone(self.deck.vm("spoiled"))
 
+    def test_spoiled_state_of_a_living_vm(self):
+        """The VM is left alone and told of; with its vm.json back it is adopted as if nothing had been."""
+        vm = self.deck.boot("lives")
+        path = self.deck.home / "vms" / vm["id"] / "vm.json"
+        good = path.read_bytes()
+        self.deck.run("daemon", "stop")
+        path.write_bytes(good[:100])
+        self.assertIsNone(self.deck.vm("lives"))
+        self.assertTrue(alive(vm["pid"]))
+        damaged = [e["fields"] for e in self.deck.events(vm["id"]) if e["name"] == "vm.damaged"]
+        self.assertEqual([(f["id"], f["pid"]) for f in damaged], [(vm["id"], vm["pid"])])
+        check = [c for c in self.deck.json("doctor", code=None) if c["name"] == "orphans"][0]
+        self.assertEqual(check["status"], "warn")
+        self.assertIn(f"{vm['id']} (pid {vm['pid']}: ", check["detail"])
+        self.deck.run("daemon", "stop")
+        path.write_bytes(good)
+        self.assertEqual(self.deck.vm("lives")["state"], "running")
+        self.assertEqual(self.deck.run("exec", "lives", "--", "echo", "ok")[0], b"ok\n")
+        self.deck.run("rm", "-f", "lives")
+
 
 class KilledDaemonProcess(KilledDaemon):
     process = True

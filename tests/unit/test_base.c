@@ -266,6 +266,31 @@ static void paths_are_checked(void **state)
 	assert_int_equal(path_helper("no-such-helper", out, sizeof(out), &e), -ENOENT);
 }
 
+static void paths_go_when_empty(void **state)
+{
+	autofree char *vm = xasprintf("%s/run/vms/01234567", dir);
+	autofree char *run = xasprintf("%s/run", dir), *sock = xasprintf("%s/v.sock", vm);
+	struct paths p = {0};
+
+	(void)state;
+	snprintf(p.home, sizeof(p.home), "%s/home", dir);
+	snprintf(p.runtime, sizeof(p.runtime), "%s", run);
+	assert_int_equal(paths_make(&p, NULL), 0);
+	assert_int_equal(dir_make(vm, 0700, NULL), 0);
+	assert_int_equal(file_write_atomic(sock, "", 0, 0600, NULL), 0);
+	paths_unmake(&p);
+	assert_int_equal(access(sock, F_OK), 0);
+	assert_int_equal(tree_remove(vm, NULL), 0);
+	p.runtime_given = true;
+	paths_unmake(&p);
+	assert_int_equal(access(run, F_OK), 0);
+	p.runtime_given = false;
+	paths_unmake(&p);
+	assert_int_equal(access(run, F_OK), -1);
+	assert_int_equal(access(p.home, F_OK), 0);
+	paths_unmake(&p); /* gone is fine */
+}
+
 static void errors_carry_sentences(void **state)
 {
 	struct err e = {0};
@@ -293,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(files, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(locks, make_dir, drop_dir),
 		cmocka_unit_test(paths_are_checked),
+		cmocka_unit_test(paths_go_when_empty),
 		cmocka_unit_test(errors_carry_sentences),
 	};
 

@@ -241,6 +241,10 @@ static void test_layout(void **state)
 						&l.divider, &l.title, &l.pane, &l.hints, &l.status};
 
 					layout_compute(&l, rows, cols, vms, zoom);
+					if (vms == 66) {
+						layout_stacked(&l, rows, cols, vms, zoom);
+						layout_give(&l, vms, 6);
+					}
 					for (int i = 0; i < 8; i++) {
 						assert_true(inside(*r[i], rows, cols));
 						for (int j = 0; j < i; j++)
@@ -266,6 +270,11 @@ static void test_layout_80(void **state)
 	layout_compute(&l, 10, 40, 5, false);
 	assert_in_range(l.list.h, 2, 4);
 	assert_in_range(l.pane.h, 3, 5);
+	layout_stacked(&l, 40, 160, 30, false);
+	layout_give(&l, 30, 6);
+	assert_int_equal(l.list.w, 160);
+	assert_int_equal(l.list.h, 29);
+	assert_int_equal(l.pane.h, 6);
 }
 
 static void test_list(void **state)

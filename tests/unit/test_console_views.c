@@ -88,7 +88,7 @@ static void test_switch(void **state)
 
 	size(a, 24, 110); /* the word that the daemon is away needs its room */
 	assert_true(shows(a, "[1 VMs 2]  2 Snapshots 3   3 Restores 2   4 Images 1   5 Events"));
-	assert_true(shows(a, "healthy, clone of base"));
+	assert_true(shows(a, "clone of base, healthy"));
 	keys(a, "2");
 	assert_true(shows(a, "[2 Snapshots 3]"));
 	assert_string_equal(app_table(a)->selected, "base");

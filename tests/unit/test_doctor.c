@@ -1,5 +1,5 @@
-// LIBS: image vmm base
-// OBJS: backend/daemon/doctor.c backend/daemon/doctor_host.c
+// LIBS: vm snapshot guest image vmm base
+// OBJS: backend/daemon/doctor.c backend/daemon/doctor_host.c backend/daemon/doctor_vms.c
 /* Doctor on homes in several conditions: what it finds is in a home, not on this host. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 
 #include "backend/base/file.h"
 #include "backend/base/jsonx.h"
+#include "backend/base/proc.h"
 #include "backend/daemon/doctor.h"
 
 static char folder[] = "/tmp/vmdeck-test-XXXXXX";
@@ -49,7 +50,7 @@ static void every_check_is_whole(void **state)
 {
 	static const char *const names[] = {"qemu", "vmdeck-vsock.so", "vmdeck-agent", "image mini",
 		"kernel", "busybox", "apt", "home", "runtime folder", "memory", "open files",
-		"processes", "firecracker", "/dev/kvm", "/dev/vhost-vsock"};
+		"processes", "orphans", "firecracker", "/dev/kvm", "/dev/vhost-vsock"};
 	struct paths p = paths_in("new");
 	autojson struct json_object *checks = doctor_run(&p);
 
@@ -146,6 +147,33 @@ static void home_is_a_file(void **state)
 	json_object_put(checks);
 }
 
+/* vmm.pid of this very process. */
+static void vm_left_alone(void **state)
+{
+	struct paths p = paths_in("orphans");
+	autofree char *vm = xasprintf("%s/vms/0badcafe", p.home);
+	autofree char *json = xasprintf("%s/vm.json", vm), *pid = xasprintf("%s/vmm.pid", vm);
+	autojson struct json_object *none = NULL, *one = NULL;
+	struct proc_id id;
+	char text[64];
+
+	(void)state;
+	assert_int_equal(dir_make(vm, 0700, NULL), 0);
+	assert_int_equal(file_write_atomic(json, "{}", 2, 0600, NULL), 0);
+	assert_int_equal(proc_identify(getpid(), &id), 0);
+	snprintf(text, sizeof(text), "%d %llu\n", id.pid, (unsigned long long)id.start + 1);
+	assert_int_equal(file_write_atomic(pid, text, strlen(text), 0600, NULL), 0);
+	none = doctor_run(&p);
+	assert_status(none, "orphans", "found"); /* another process has the number now */
+	snprintf(text, sizeof(text), "%d %llu\n", id.pid, (unsigned long long)id.start);
+	assert_int_equal(file_write_atomic(pid, text, strlen(text), 0600, NULL), 0);
+	one = doctor_run(&p);
+	assert_status(one, "orphans", "warn");
+	snprintf(text, sizeof(text), "0badcafe (pid %d: ", id.pid);
+	assert_non_null(strstr(jsonx_str(find(one, "orphans"), "detail"), text));
+	assert_non_null(strstr(jsonx_str(find(one, "orphans"), "fix"), "kill PID"));
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -166,6 +194,7 @@ int main(void)
 		cmocka_unit_test(busybox_with_libraries),
 		cmocka_unit_test(kernel_and_broken_image),
 		cmocka_unit_test(home_is_a_file),
+		cmocka_unit_test(vm_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

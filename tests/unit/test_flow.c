@@ -279,6 +279,34 @@ static void adopt_signal_forget(void **state)
 	ev_loop_destroy(x.loop);
 }
 
+/* The loop goes while a child that nobody watches lives. */
+static void loop_ends_before_a_forgotten_child(void **state)
+{
+	const char *argv[] = {"/bin/sleep", "1000", NULL};
+	struct proc_spec spec = {.argv = argv};
+	struct ev_loop *loop = ev_loop_new(0);
+	int next = dup(0);
+	pid_t pids[2];
+	struct proc p;
+
+	(void)state;
+	close(next);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(proc_spawn(&p, loop, &spec, NULL, NULL, NULL), 0);
+		pids[i] = p.id.pid;
+		proc_forget(&p);
+	}
+	ev_run(loop, 0); /* they alone keep no loop going */
+	ev_loop_destroy(loop);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(waitpid(pids[i], NULL, WNOHANG), 0);
+		kill(pids[i], SIGKILL);
+		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+	}
+	assert_true(dup(0) <= next);
+	close(next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +317,7 @@ int main(void)
 		cmocka_unit_test(spawn_is_clean),
 		cmocka_unit_test(spawn_fails_here),
 		cmocka_unit_test(adopt_signal_forget),
+		cmocka_unit_test(loop_ends_before_a_forgotten_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,8 +73,8 @@ static bool kill_at_line(int n, bool force, char *line, size_t size)
 
 static void killed_at_each_step_from_nothing(void **state)
 {
-	static const char *const all[] = {
-		"lock", "download", "extract", "vmlinux", "modules", "initramfs", "publish"};
+	static const char *const all[] = {"lock", "lookup", "download", "extract", "vmlinux",
+		"modules", "initramfs", "publish"};
 	unsigned seen = 0;
 	char line[100];
 	int n = 0;

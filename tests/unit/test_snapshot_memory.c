@@ -55,7 +55,7 @@ static int same(const struct snapshot_draft *d, const uint8_t *image, bool exact
 {
 	autofree char *path = snapshot_draft_path(d, "memory");
 	autofree char *sum_path = snapshot_draft_path(d, "memory.sum");
-	autofree uint8_t *data = NULL, *sums = NULL, *sealed = malloc(32 + MIB);
+	autofree uint8_t *data = NULL, *sums = NULL, *sealed = xcalloc(1, 32 + MIB);
 	uint64_t used = 0, size = (uint64_t)d->s.mem_mib << 20;
 	static const uint8_t zeros[MIB];
 	struct stat st;
@@ -96,7 +96,7 @@ static int same(const struct snapshot_draft *d, const uint8_t *image, bool exact
 static int round_trip(struct snap_world *w, uint64_t seed, uint32_t mib, unsigned pages,
 	unsigned over, struct frozen *base)
 {
-	autofree uint8_t *image = malloc((size_t)mib * MIB);
+	autofree uint8_t *image = xcalloc(mib, MIB);
 	struct snapshot_draft d;
 	struct frozen f;
 	struct err e = {0};
@@ -135,7 +135,7 @@ static void random_memory_is_kept(void **state)
 static int over_a_file(struct snap_world *w, bool cloned)
 {
 	autofree char *path = xasprintf("%s/parent", w->paths.home);
-	autofree uint8_t *image = malloc(8 * MIB), *over = NULL;
+	autofree uint8_t *image = xcalloc(8, MIB), *over = NULL;
 	struct frozen_run runs[] = {{0, 4096}, {3 * MIB - 8192, 16384}, {8 * MIB - 4096, 4096}};
 	struct frozen f = FROZEN_NONE;
 	struct snapshot_draft d;

@@ -287,6 +287,37 @@ static void test_session_in_the_way(void **state)
 	w_end_process(pid);
 }
 
+/* A file that this version cannot read ends no guest, and the way back stays open. */
+static void test_damaged_but_alive(void **state)
+{
+	static const char *const bad[] = {NULL, "", "{", "{\"format\":2}"};
+	autofree char *json = xasprintf("%s/vms/" ID "/vm.json", w_host.paths->home);
+	autofree char *run = xasprintf("%s/vms/" ID "/sub", w_host.paths->runtime);
+	struct proc_id id;
+	pid_t pid = w_process();
+
+	(void)state;
+	assert_int_equal(dir_make(run, 0700, NULL), 0);
+	for (size_t i = 0; i < countof(bad); i++) {
+		w_close();
+		(void)unlink(json);
+		w_leave(ID, bad[i], pid);
+		w_open();
+		assert_int_equal(w_host.count, 0);
+		assert_true(on_disk());
+		assert_int_equal(access(run, F_OK), 0);
+		assert_int_equal(proc_identify(pid, &id), 0);
+	}
+	assert_int_equal(adopt("running", pid)->state, VM_RUNNING);
+	script_answer(0);
+	w_close();
+	w_leave(ID, bad[2], 0);
+	w_end_process(pid);
+	w_open();
+	assert_false(on_disk()); /* what nobody can use any more */
+	assert_int_equal(access(run, F_OK), -1);
+}
+
 /* ---- the registry --------------------------------------------------------------------------- */
 
 static void leave_named(const char *id, const char *name)
@@ -352,6 +383,7 @@ int main(void)
 		T(test_no_clock_left),
 		T(test_kill_half_booted),
 		T(test_session_in_the_way),
+		T(test_damaged_but_alive),
 		T(test_find),
 		T(test_many),
 	};

@@ -514,6 +514,8 @@ static void owner_goes_while_saving(void **state)
 		qemu_vm_renew(&vm);
 		assert_int_equal(vmm_qemu.adopt(vm.v, qemu_vm_on_done, &vm.why), 0);
 		qemu_vm_wait(&vm, qemu_vm_done);
+		if (vm.result < 0)
+			fail_msg("%s", vm.why.msg);
 		assert_int_equal(vm.v->state, VMM_PAUSED);
 		snap_resume(&vm);
 		snap_pause(&vm);

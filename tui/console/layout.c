@@ -40,7 +40,7 @@ static void layout_stack(struct layout *l, struct rect body, int vms)
 	l->pane = rect(body.y + 2 + rows, body.x, body.h - 2 - rows, body.w);
 }
 
-void layout_compute(struct layout *l, int rows, int cols, int vms, bool zoom)
+static void layout_parts(struct layout *l, int rows, int cols, int vms, bool zoom, bool side)
 {
 	int head = rows >= ROWS_FOR_HEAD && !zoom;
 	int hints = rows >= 4;
@@ -55,11 +55,21 @@ void layout_compute(struct layout *l, int rows, int cols, int vms, bool zoom)
 	if (zoom) {
 		l->title = rect(body.y, 0, min_of(1, body.h), cols);
 		l->pane = rect(body.y + 1, 0, body.h - 1, cols);
-	} else if (cols >= SIDE_COLS) {
+	} else if (side) {
 		layout_side(l, body);
 	} else {
 		layout_stack(l, body, vms);
 	}
+}
+
+void layout_compute(struct layout *l, int rows, int cols, int vms, bool zoom)
+{
+	layout_parts(l, rows, cols, vms, zoom, cols >= SIDE_COLS);
+}
+
+void layout_stacked(struct layout *l, int rows, int cols, int wanted, bool zoom)
+{
+	layout_parts(l, rows, cols, wanted, zoom, false);
 }
 
 void layout_give(struct layout *l, int wanted, int pane_rows)

@@ -24,6 +24,8 @@ struct layout {
  * which there is no room has h or w 0. */
 void layout_compute(struct layout *l, int rows, int cols, int vms, bool zoom);
 
+/* The same with the list above the pane at any width: for rows that need the columns. */
+void layout_stacked(struct layout *l, int rows, int cols, int wanted, bool zoom);
 /* Gives the list, where it stands over the pane, rows that it wants and the pane does not need. */
 void layout_give(struct layout *l, int wanted, int pane_rows);
 

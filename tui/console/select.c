@@ -79,7 +79,10 @@ void app_layout(struct app *a)
 
 	if (a->at == VIEW_RESTORES && a->rows < ROWS_FOR_LISTS)
 		wanted = min_of(wanted, FEW_ROWS);
-	layout_compute(&a->layout, a->rows, a->cols, wanted, a->zoom);
+	if (a->at == VIEW_VMS)
+		layout_compute(&a->layout, a->rows, a->cols, wanted, a->zoom);
+	else
+		layout_stacked(&a->layout, a->rows, a->cols, wanted, a->zoom);
 	if (t->view->pane_rows && !a->zoom)
 		layout_give(&a->layout, t->count, t->view->pane_rows);
 	list_resize(&t->list, t->count, a->layout.list.h);

@@ -57,8 +57,8 @@ static void take_remark(struct app *a, const struct form *f, char *out, size_t n
 /* The first "VM-N" that is free. */
 static void default_name(const struct model *m, const char *vm, char *out, size_t n)
 {
-	for (int i = 1; i < NUMBERS_TRIED; i++) {
-		snprintf(out, n, "%.58s-%d", vm, i);
+	for (unsigned i = 1; i < NUMBERS_TRIED; i++) {
+		snprintf(out, n, "%.50s-%u", vm, i);
 		if (!model_snapshot(m, out))
 			return;
 	}

@@ -132,9 +132,9 @@ static void cell_note(const void *row, struct cell *c)
 		c->role = ROLE_HEALTH_WARN;
 		cell_printf(c, "%s", vm->health);
 	} else {
-		cell_printf(c, "%s%s%s%s", known ? vm->health : "",
-			known && vm->snapshot[0] ? ", " : "", vm->snapshot[0] ? "clone of " : "",
-			vm->source[0] ? vm->source : vm->snapshot);
+		cell_printf(c, "%s%s%s%s", vm->snapshot[0] ? "clone of " : "",
+			vm->source[0] ? vm->source : vm->snapshot,
+			known && vm->snapshot[0] ? ", " : "", known ? vm->health : "");
 	}
 }
 
@@ -168,7 +168,7 @@ static const struct column columns[] = {
 	{"CPUS", 5, 0, 112, cell_cpus, number_cpus},
 	{"VMM", 10, 0, 106, cell_vmm, NULL},
 	{"ID", 9, 0, 130, cell_id, NULL},
-	{"", 18, 400, 60, cell_note, NULL},
+	{"", 14, 400, 57, cell_note, NULL},
 };
 
 static int vms_end(const struct model *m)

@@ -197,8 +197,8 @@ char *waterfall_wait(const struct deck_timing *t, uint64_t now_ns, char *out, si
 	out[0] = '\0';
 	if (t->result != RESULT_RUNNING || !p)
 		return out;
-	snprintf(out, n, "%s: waiting since %.1f s", p->name,
-		deck_phase_ms(t, t->phases - 1, now_ns) / 1e3);
+	snprintf(out, n, "%s: waiting since %s", p->name,
+		ms_text(text, sizeof(text), deck_phase_ms(t, t->phases - 1, now_ns)));
 	len = strlen(out);
 	if (p->limit_s > 0)
 		snprintf(out + len, n - len, ", limit %.4g s", p->limit_s);
