@@ -18,7 +18,7 @@ struct daemon {
 	struct vm_host vms;
 	struct build *builds;    /* image builds under way */
 	struct verify *verifies; /* snapshots being read against their checksums */
-	uint64_t started_ns;  /* wall clock */
+	uint64_t started_ns;     /* wall clock */
 	int home_lock;
 	int connections;
 	ev_timer idle; /* ends the daemon when nobody needs it */

@@ -391,8 +391,10 @@ struct vm *pool_take(struct pool *p, const uint8_t id[SNAPSHOT_ID], const char *
 
 void pool_drop(struct pool *p, const uint8_t id[SNAPSHOT_ID])
 {
-	struct entry *en = find(p, id);
+	struct entry *en = p ? find(p, id) : NULL;
 
+	if (!p) /* before it was opened: it will find the snapshot gone */
+		return;
 	trim(p, id, 0);
 	if (!en)
 		return;

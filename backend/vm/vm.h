@@ -223,13 +223,13 @@ void vm_log(struct vm *vm, const char *name, const char *fmt_json, ...) printf_l
 void vm_log_json(struct vm *vm, const char *name, struct json_object *fields);
 /* Writes vm.json; a failure is logged too. */
 int vm_save(struct vm *vm, struct err *e);
-int vm_load(struct vm *vm, struct err *e);         /* vm.json of vm->dir into vm */
+int vm_load(struct vm *vm, struct err *e); /* vm.json of vm->dir into vm */
 /* For a look from outside: -EBADMSG when a VMM lives in the folder home/vms/ID, so that its VM
  * should be in the registry, but its vm.json cannot be read; e says why, *ret_pid is the VMM's. */
 int vm_folder_check(const char *dir, pid_t *ret_pid, struct err *e);
 /* Whether the VMM that the folder's pid file names is alive. */
 bool vm_folder_alive(const char *dir, struct proc_id *ret);
-bool vm_id_like(const char *name); /* a folder's name is a VM's id */
+bool vm_id_like(const char *name);                 /* a folder's name is a VM's id */
 void vm_files_remove(struct vm *vm);               /* both folders, in the background */
 int vm_open_session(struct vm *vm, struct err *e); /* output log and agent listeners */
 void vm_close_session(struct vm *vm);

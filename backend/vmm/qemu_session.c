@@ -98,35 +98,33 @@ static void on_status(void *user, int r, struct json_object *result, const struc
 	} /* else: it is about to exit, which ends the operation with the reason */
 }
 
-void qemu_op_send(struct qemu *q)
+static int send_op(struct qemu *q, struct err *e)
 {
-	struct err e;
-	int r = 0;
-
-	switch (q->settle == QEMU_SETTLED ? q->op : QEMU_IDLE) {
+	switch (q->op) {
 	case QEMU_START:
 	case QEMU_ADOPT:
-		r = qemu_call(q, "query-status", NULL, -1, on_status, &e);
-		break;
+		return qemu_call(q, "query-status", NULL, -1, on_status, e);
 	case QEMU_LOAD:
-		r = qemu_load_send(q, &e);
-		break;
+		return qemu_load_send(q, e);
 	case QEMU_SAVE:
-		r = qemu_save_send(q, &e);
-		break;
+		return qemu_save_send(q, e);
 	case QEMU_PAUSE:
-		r = qemu_call(q, "stop", NULL, -1, on_changed, &e);
-		break;
+		return qemu_call(q, "stop", NULL, -1, on_changed, e);
 	case QEMU_RESUME:
-		r = qemu_call(q, "cont", NULL, -1, on_changed, &e);
-		break;
+		return qemu_call(q, "cont", NULL, -1, on_changed, e);
 	case QEMU_IDLE:
-		if (q->op != QEMU_IDLE)
-			r = qemu_settle(q, &e);
-		break;
 	case QEMU_OP__COUNT:
 		break;
 	}
+	return 0;
+}
+
+void qemu_op_send(struct qemu *q)
+{
+	struct err e;
+	int r = q->settle == QEMU_SETTLED || q->op == QEMU_IDLE ? send_op(q, &e)
+								: qemu_settle(q, &e);
+
 	if (r < 0)
 		qemu_op_end(q, r, &e);
 }

@@ -1,8 +1,8 @@
 /* A migration that nobody waits for any more: its daemon died, or its save was given up. It would
  * end at some moment, stop and start the vCPUs for that, and its event would be taken for a later
  * save's. So before the first operation of an adopted VM, and the first after a failed save, it is
- * cancelled and waited for. Fact: the capability "events", without which nothing would tell its end,
- * stays set from the command that came before it. */
+ * cancelled and waited for. Fact: the capability "events", without which nothing would tell its
+ * end, stays set from the command that came before it. */
 #include <string.h>
 
 #include "backend/base/jsonx.h"

@@ -373,6 +373,14 @@ class Deck:
             self.run("daemon", "stop", code=None)
         wait_for(f"all processes of {self.home} end", lambda: not processes_with(str(self.home)), 20)
 
+    def check_sanitizers(self):
+        """Sanitizers of a daemon write into its log, where nobody would look."""
+        for log in self.home.glob("daemon.log*"):
+            text = log.read_text(errors="replace")
+            bad = re.search(r"ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:", text)
+            if bad:
+                raise DeckError(f"{log.name}: {text[bad.start():][:3000]}")
+
     def close(self):
         """Ends all that runs and asserts that nothing of this home is left."""
         try:
@@ -381,6 +389,7 @@ class Deck:
             left += sorted(p.name for p in (self.home / "vms").glob("*"))
             if left:
                 raise DeckError(f"left behind: {left}")
+            self.check_sanitizers()
         finally:
             for pid in processes_with(str(self.home)):
                 os.kill(pid, signal.SIGKILL)

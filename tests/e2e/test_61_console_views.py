@@ -51,7 +51,7 @@ class Views(DeckCase):
         t.wait("3 clones made")
         t.wait(lambda s: re.search(r"users +web-1-1, web-1-2, web-1-3", s))
         t.keys("3")
-        t.wait("[3 Restores 3]")
+        t.wait(lambda s: all(row_has(f"web-1-{n}", "ok")(s) for n in (1, 2, 3)))
         t.wait(lambda s: "PHASE" in s and row_has("hello", "█")(s) and row_has("rebind", " 5 s")(s))
         t.wait(lambda s: re.search(r"usually .*\(3 times\)", s))
         # What lives on it keeps it.

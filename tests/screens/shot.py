@@ -132,7 +132,47 @@ def shoot_light(stack, deck):
     s.shoot("light", "vmdeck: the theme paper", lambda text: "exit 1 after" in text)
 
 
-SHOTS = {"console": shoot_console, "boot": shoot_boot, "help": shoot_help, "light": shoot_light}
+def set_pool(deck, snapshot, count):
+    rpc = deck.rpc()
+    rpc.call("snapshot.pool", name=snapshot, count=count)
+    rpc.close()
+
+
+def shoot_snapshots(stack, deck):
+    """Snapshots with users and percentiles, one with a pool, one of a clone, one being made."""
+    deck.run("snapshot", "worker", "warm")
+    deck.run("clone", "warm", "-n", "3", "--name", "job")
+    deck.run("snapshot", "job-1", "warm-later")
+    set_pool(deck, "warm", 1)
+    s = Scene(stack, deck, rows=22)
+    s.t.keys("2")
+    s.wait(lambda text: row_has("warm-later", "job-1")(text) and row_has("warm", "1/1")(text))
+    s.t.keys("g")
+    s.wait("job-1, job-2, job-3")
+    making = deck.popen("snapshot", "worker", "nightly-1")
+    s.shoot("snapshots", "vmdeck: snapshots, one being made", row_has("nightly-1", "█"))
+    making.communicate()
+    set_pool(deck, "warm", 0)
+    deck.run("rm", "-f", "job-1", "job-2", "job-3")
+
+
+def shoot_waterfall(stack, deck):
+    """A restore beside what is usual for its snapshot."""
+    deck.run("snapshot", "worker", "base")
+    for n in range(5):
+        deck.run("restore", "base", "--name", f"copy-{n}")
+        deck.run("rm", "-f", f"copy-{n}")
+    deck.run("clone", "base", "-n", "4", "--name", "web")
+    s = Scene(stack, deck, rows=24)
+    s.t.keys("3")
+    s.wait("[3 Restores")
+    s.shoot("waterfall", "vmdeck: the phases of a restore, and what is usual",
+            lambda text: row_has("health", "11 s")(text) and "times)" in text and "queue" in text)
+    deck.run("rm", "-f", "web-1", "web-2", "web-3", "web-4")
+
+
+SHOTS = {"console": shoot_console, "boot": shoot_boot, "help": shoot_help, "light": shoot_light,
+         "snapshots": shoot_snapshots, "waterfall": shoot_waterfall}
 
 
 def main():
