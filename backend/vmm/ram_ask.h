@@ -1,7 +1,8 @@
 /* Asks vmdeck-vsock.so, in the VMM, to make the guest's memory private: from then on the file that
  * was the memory keeps its content. One line over the hybrid vsock socket, "MEMORY private", which
- * is answered by "OK private" or a line with the reason. Fact: replacing the mapping of 1 GiB takes
- * under a millisecond, whatever is in it. */
+ * is answered by "OK private" or a line with the reason. Fact: it takes
+ * the time to drop a page table entry for each page that was touched: 5 ms for 100 MiB, 200 ms for
+ * 1 GiB (QEMU 7.2, Linux 6.18). */
 #ifndef VMDECK_VMM_RAM_ASK_H
 #define VMDECK_VMM_RAM_ASK_H
 

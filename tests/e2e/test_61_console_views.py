@@ -93,7 +93,7 @@ class Views(DeckCase):
         t.keys("t")
         t.wait(lambda s: "[timeline]" in s and row_has("health", "11 s")(s))
         t.keys("t")
-        t.wait("restored from snapshot base")
+        t.wait("[output]")
         t.type(":events")
         t.keys("Enter")
         t.wait(row_has("copy", "vm.restore"))
