@@ -30,7 +30,9 @@ int jsonx_parse(const char *text, size_t len, struct json_object **ret, struct e
 			why = json_tokener_error_parse_unexpected;
 	if (why != json_tokener_success) {
 		json_object_put(o);
-		return err_set(e, EINVAL, "not valid JSON: %s", json_tokener_error_desc(why));
+		return err_set(e, EINVAL, "not valid JSON: %s",
+			why == json_tokener_continue ? "it ends too early"
+						     : json_tokener_error_desc(why));
 	}
 	*ret = o;
 	return 0;

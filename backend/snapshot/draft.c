@@ -77,6 +77,7 @@ void snapshot_draft_abandon(struct snapshot_draft *d)
 	if (d->dir)
 		(void)tree_remove(d->dir, NULL); /* a rest goes with the next daemon's sweep */
 	free(d->dir);
+	free(d->replaced);
 	snapshot_fini(&d->s);
 	*d = (struct snapshot_draft){0};
 }

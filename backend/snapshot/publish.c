@@ -158,7 +158,7 @@ static int publish_dir(struct snapshot_draft *d, bool durable, bool replace, str
 
 	if (r < 0)
 		return r;
-	if (r && trash_put(d->paths, d->dir, d->s.name, NULL, NULL) < 0)
+	if (r && trash_put(d->paths, d->dir, d->s.name, &d->replaced, NULL) < 0)
 		(void)tree_remove(d->dir, NULL); /* a rest goes with the next daemon's sweep */
 	free(d->dir);
 	d->dir = NULL;

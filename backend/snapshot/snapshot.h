@@ -120,7 +120,8 @@ int snapshot_verify_memory(struct task *t, const struct snapshot *s, struct err 
 
 struct snapshot_draft {
 	const struct paths *paths;
-	char *dir; /* .creating-...; NULL: none */
+	char *dir;      /* .creating-...; NULL: none */
+	char *replaced; /* published: where in the trash the older one is; NULL: there was none */
 	struct snapshot s;
 };
 

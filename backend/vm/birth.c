@@ -100,6 +100,15 @@ enum flow_verdict birth_vmm_event(struct flow *f, int ev, void *data)
 	return FLOW_NEXT;
 }
 
+enum flow_verdict birth_op_event(struct flow *f, int ev, void *data)
+{
+	const struct vmm_result *res = data;
+
+	if (ev == VM_FE_VMM_DONE && res->r < 0 && flow_vm(f)->vmm->state == VMM_GONE)
+		return FLOW_WAIT;
+	return birth_vmm_event(f, ev, data);
+}
+
 void birth_last_words(struct vm *vm)
 {
 	autofree char *text = NULL;

@@ -20,6 +20,9 @@ enum flow_verdict birth_spawn(struct flow *f);
 void birth_kill(struct flow *f);
 /* Waits for VM_FE_VMM_DONE. */
 enum flow_verdict birth_vmm_event(struct flow *f, int ev, void *data);
+/* The same for an operation behind the start: one that failed because the VMM is gone waits for
+ * VM_FE_EXIT, which comes with the reason; until it said so, the VMM must not be freed. */
+enum flow_verdict birth_op_event(struct flow *f, int ev, void *data);
 /* As vmm_done, for an operation of a step. */
 void birth_vmm_done(struct vmm *v, int r, const struct err *e);
 /* The VMM ended under way. */

@@ -109,7 +109,7 @@ static const struct flow_step pool_steps[] = {
 	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL},
 	{"spawn", 0, birth_spawn, NULL, birth_kill, NULL},
 	{"api", API_S, restore_api_step, birth_vmm_event, NULL, NULL},
-	{"load", LOAD_S, restore_load_step, birth_vmm_event, NULL, NULL},
+	{"load", LOAD_S, restore_load_step, birth_op_event, NULL, NULL},
 };
 
 /* Shared pages count by their share: what the host would get back. */

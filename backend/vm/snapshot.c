@@ -154,6 +154,8 @@ static void on_done(struct flow *f, int r)
 	log_end(s, r < 0 ? &why : NULL);
 	add_timing(s, r < 0 ? &why : NULL);
 	queue_leave(&s->ticket);
+	if (s->draft.replaced)
+		saver_remove(h->saver, s->draft.replaced);
 	snapshot_draft_abandon(&s->draft); /* what is left of one that has its name now: nothing */
 	snap_free(s);
 	done(user, name, r, r < 0 ? &why : NULL);

@@ -76,55 +76,68 @@ class DieCase(DeckCase):
         for top in (self.deck.home / "vms", self.deck.runtime / "vms"):
             wait_for(f"nothing more in {top}", lambda top=top: {p.name for p in top.glob("*")} == ids, 20)
 
-    def each(self, flow, steps=None):
-        for step in steps or self.steps[flow]:
-            for moment in MOMENTS:
-                with self.subTest(flow=flow, step=step, moment=moment):
-                    yield step, moment, f"{flow}:{step}:{moment}"
+    def each(self, flow):
+        return [(moment, f"{flow}:{step}:{moment}") for step in self.steps[flow] for moment in MOMENTS]
+
+    def died_or_filled(self, pid):
+        """Whether the daemon died; else its pool has one ready."""
+        r = self.deck.rpc() if alive(pid) else None
+
+        def filled():
+            try:
+                return r.call("snapshot.list")[0]["pool"]["ready"] == 1
+            except (OSError, EOFError):
+                return False
+        wait_for("it died, or the pool is filled", lambda: not alive(pid) or filled(), 60)
+        if r:
+            r.close()
+        return not alive(pid)
 
 
 class Died(DieCase):
     def test_1_snapshot(self):
         last, outcome = -1, {}
-        for step, moment, where in self.each("snapshot"):
-            pid = self.daemon_that_dies(where)
-            died = self.ended_by_it(pid, self.deck.popen("snapshot", "src", "s"))
-            if moment == "enter":
-                self.assertTrue(died, where)
-            last = self.check_source(last)
-            self.assertEqual(list((self.deck.home / "snapshots").glob(".*")), [], where)
-            made = self.deck.snapshot("s")
-            outcome[where] = (died, made is not None)
-            if made:
-                self.assertEqual(made["state"], "ready")
-                self.deck.run("snapshot", "verify", "s")
-                self.deck.restore("s", "whole")
-                self.check_works("whole")
-                self.deck.run("rm", "-f", "whole")
-                self.deck.run("rm", "--snapshot", "s")
-            else:
-                self.assertTrue(died, "a snapshot that was made is there")
-            self.check_only("src")
+        for moment, where in self.each("snapshot"):
+            with self.subTest(where=where):
+                pid = self.daemon_that_dies(where)
+                died = self.ended_by_it(pid, self.deck.popen("snapshot", "src", "s"))
+                if moment == "enter":
+                    self.assertTrue(died, where)
+                last = self.check_source(last)
+                self.assertEqual(list((self.deck.home / "snapshots").glob(".*")), [], where)
+                made = self.deck.snapshot("s")
+                outcome[where] = (died, made is not None)
+                if made:
+                    self.assertEqual(made["state"], "ready")
+                    self.deck.run("snapshot", "verify", "s")
+                    self.deck.restore("s", "whole")
+                    self.check_works("whole")
+                    self.deck.run("rm", "-f", "whole")
+                    self.deck.run("rm", "--snapshot", "s")
+                else:
+                    self.assertTrue(died, "a snapshot that was made is there")
+                self.check_only("src")
         self.assertGreaterEqual(sum(died for died, _ in outcome.values()), len(self.steps["snapshot"]) + 4, outcome)
         wait_for("the trash is emptied", lambda: not list((self.deck.home / "trash").glob("*")), 20)
 
     def test_2_restore(self):
         last, outcome = -1, {}
-        for step, moment, where in self.each("restore"):
-            pid = self.daemon_that_dies(where)
-            died = self.ended_by_it(pid, self.deck.popen("restore", "base", "--name", "c"))
-            outcome[where] = died
-            if moment == "enter":
-                self.assertTrue(died, where)
-            last = self.check_source(last)
-            if self.deck.vm("c"):
-                self.check_works("c")
-                self.check_only("src", "c")
-                self.deck.run("rm", "-f", "c")
-            else:
-                self.assertTrue(died)
-            self.check_only("src")
-            self.assertEqual(self.deck.snapshot("base")["users"], [])
+        for moment, where in self.each("restore"):
+            with self.subTest(where=where):
+                pid = self.daemon_that_dies(where)
+                died = self.ended_by_it(pid, self.deck.popen("restore", "base", "--name", "c"))
+                outcome[where] = died
+                if moment == "enter":
+                    self.assertTrue(died, where)
+                last = self.check_source(last)
+                if self.deck.vm("c"):
+                    self.check_works("c")
+                    self.check_only("src", "c")
+                    self.deck.run("rm", "-f", "c")
+                else:
+                    self.assertTrue(died)
+                self.check_only("src")
+                self.assertEqual(self.deck.snapshot("base")["users"], [])
         self.assertGreaterEqual(sum(outcome.values()), len(self.steps["restore"]) + 4, outcome)
         self.deck.run("snapshot", "verify", "base")
         self.deck.restore("base", "c")
@@ -132,21 +145,22 @@ class Died(DieCase):
         self.deck.run("rm", "-f", "c")
 
     def test_3_boot(self):
-        for step, moment, where in self.each("boot"):
-            pid = self.daemon_that_dies(where)
-            died = self.ended_by_it(pid, self.deck.popen("boot", "--name", "b"))
-            if moment == "enter":
-                self.assertTrue(died, where)
-            vm = self.deck.vm("b")
-            if vm:
-                r = self.deck.rpc(subscribe=True)
-                if self.deck.vm("b")["state"] == "starting":
-                    r.wait_event("vm.state", "b", to="running")
-                r.close()
-                self.check_works("b")
-                self.deck.run("rm", "-f", "b")
-            self.check_works("src")
-            self.check_only("src")
+        for moment, where in self.each("boot"):
+            with self.subTest(where=where):
+                pid = self.daemon_that_dies(where)
+                died = self.ended_by_it(pid, self.deck.popen("boot", "--name", "b"))
+                if moment == "enter":
+                    self.assertTrue(died, where)
+                vm = self.deck.vm("b")
+                if vm:
+                    r = self.deck.rpc(subscribe=True)
+                    if self.deck.vm("b")["state"] == "starting":
+                        r.wait_event("vm.state", "b", to="running")
+                    r.close()
+                    self.check_works("b")
+                    self.deck.run("rm", "-f", "b")
+                self.check_works("src")
+                self.check_only("src")
 
     def test_4_temporary_snapshot(self):
         """A clone of a VM, cut off between its snapshot and its restore, leaves neither."""
@@ -172,10 +186,7 @@ class Died(DieCase):
             with self.subTest(where=where):
                 pid = self.daemon_that_dies(where)
                 self.deck.run("pool", "base", "1", code=None)
-                r = None if not alive(pid) else self.deck.rpc()
-                wait_for("it died, or the pool is filled", lambda: not alive(pid) or (
-                    r and r.call("snapshot.list")[0]["pool"]["ready"] == 1), 60) if alive(pid) else None
-                died = not alive(pid)
+                died = self.died_or_filled(pid)
                 if where.endswith(":enter"):
                     self.assertTrue(died, where)
                 before = set(self.deck.vmms()) if died else {self.src["pid"]}

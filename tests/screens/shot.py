@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import sys
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "screens")]
@@ -116,7 +117,7 @@ def shoot_boot(stack, deck):
 
 
 def shoot_help(stack, deck):
-    s = Scene(stack, deck, rows=56)
+    s = Scene(stack, deck, rows=70)
     s.t.keys("?")
     s.shoot("help", "vmdeck: every key", lambda text: "any other key closes" in text)
 
@@ -138,6 +139,11 @@ def set_pool(deck, snapshot, count):
     rpc.close()
 
 
+def take_until(done, deck, vm, name):
+    while not done.is_set():
+        deck.run("snapshot", "--replace", vm, name)
+
+
 def shoot_snapshots(stack, deck):
     """Snapshots with users and percentiles, one with a pool, one of a clone, one being made."""
     deck.run("snapshot", "worker", "warm")
@@ -149,9 +155,15 @@ def shoot_snapshots(stack, deck):
     s.wait(lambda text: row_has("warm-later", "job-1")(text) and row_has("warm", "1/1")(text))
     s.t.keys("g")
     s.wait("job-1, job-2, job-3")
-    making = deck.popen("snapshot", "worker", "nightly-1")
-    s.shoot("snapshots", "vmdeck: snapshots, one being made", row_has("nightly-1", "█"))
-    making.communicate()
+    # Over before one looks, now and then: taken anew until the picture is there.
+    done = threading.Event()
+    thread = threading.Thread(target=take_until, args=(done, deck, "worker", "nightly-1"))
+    thread.start()
+    try:
+        s.shoot("snapshots", "vmdeck: snapshots, one being made", row_has("nightly-1", "█"))
+    finally:
+        done.set()
+        thread.join()
     set_pool(deck, "warm", 0)
     deck.run("rm", "-f", "job-1", "job-2", "job-3")
 

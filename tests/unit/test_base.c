@@ -168,6 +168,8 @@ static void json_is_strict(void **state)
 	(void)state;
 	for (size_t i = 0; i < countof(bad); i++)
 		assert_int_equal(jsonx_parse(bad[i], strlen(bad[i]), &o, &e), -EINVAL);
+	assert_int_equal(jsonx_parse("{\"n\":", 5, &o, &e), -EINVAL);
+	assert_string_equal(e.msg, "not valid JSON: it ends too early");
 	assert_int_equal(jsonx_parse(" {\"n\": 5, \"s\": \"x\"} \n", 21, &o, &e), 0);
 	assert_int_equal(jsonx_int(o, "n", 0), 5);
 	assert_int_equal(jsonx_int(o, "s", -1), -1);

@@ -182,7 +182,7 @@ static unsigned vm_event(
 	if (i == countof(vm_events) || (!vm && !(vm_events[i].flags & MAKES)))
 		return 0;
 	if (vm_events[i].flags & ENDS) {
-		if (vm->wait.place)
+		if (vm && vm->wait.place)
 			move_up(m, vm->wait.place);
 		return model_drop(m, ev->vm_id);
 	}

@@ -26,7 +26,8 @@ static bool place(struct model *m, uint64_t seq, int *ret)
 		if (at == 0)
 			return false;
 		free(m->event[0]);
-		memmove(&m->event[0], &m->event[1], (MODEL_EVENTS_MAX - 1) * sizeof(m->event[0]));
+		memmove(&m->event[0], &m->event[1],
+			(MODEL_EVENTS_MAX - 1) * sizeof(struct deck_event *));
 		m->events--;
 		at--;
 	}
@@ -65,7 +66,8 @@ unsigned model_log(struct model *m, struct json_object *event)
 	take_str(event, "vm_name", ev->vm_name, sizeof(ev->vm_name));
 	take_str(event, "name", ev->name, sizeof(ev->name));
 	fields_text(jsonx_get(event, "fields"), ev->fields, sizeof(ev->fields));
-	memmove(&m->event[at + 1], &m->event[at], (size_t)(m->events - at) * sizeof(m->event[0]));
+	memmove(&m->event[at + 1], &m->event[at],
+		(size_t)(m->events - at) * sizeof(struct deck_event *));
 	m->event[at] = ev;
 	m->events++;
 	return MODEL_EVENTS;

@@ -34,7 +34,7 @@ static void drop(struct model *m, int i)
 {
 	free(m->snapshot[i]);
 	memmove(&m->snapshot[i], &m->snapshot[i + 1],
-		(size_t)(m->snapshots - i - 1) * sizeof(m->snapshot[0]));
+		(size_t)(m->snapshots - i - 1) * sizeof(struct deck_snapshot *));
 	m->snapshots--;
 }
 
@@ -164,7 +164,7 @@ unsigned model_set_snapshots(struct model *m, struct json_object *list)
 	for (int i = m->snapshots - 1; i >= 0; i--)
 		if (m->snapshot[i]->seen != m->lists)
 			drop(m, i);
-	qsort(m->snapshot, (size_t)m->snapshots, sizeof(m->snapshot[0]), by_age);
+	qsort(m->snapshot, (size_t)m->snapshots, sizeof(struct deck_snapshot *), by_age);
 	for (int i = 0; i < m->count; i++)
 		model_name_source(m, m->vm[i]);
 	return MODEL_SNAPSHOTS | MODEL_VM;

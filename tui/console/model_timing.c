@@ -56,7 +56,7 @@ static struct deck_timing *find_or_add(struct model *m, const char *id)
 		timing_free(m->timing[--m->timings]);
 	t = xcalloc(1, sizeof(*t));
 	str_safe(t->id, sizeof(t->id), id);
-	memmove(&m->timing[1], &m->timing[0], (size_t)m->timings * sizeof(m->timing[0]));
+	memmove(&m->timing[1], &m->timing[0], (size_t)m->timings * sizeof(struct deck_timing *));
 	m->timing[0] = t;
 	m->timings++;
 	return t;
@@ -74,7 +74,7 @@ static int newest_first(const void *a, const void *b)
 
 static void sort(struct model *m)
 {
-	qsort(m->timing, (size_t)m->timings, sizeof(m->timing[0]), newest_first);
+	qsort(m->timing, (size_t)m->timings, sizeof(struct deck_timing *), newest_first);
 }
 
 /* ---- json ------------------------------------------------------------------------------------ */
