@@ -19,7 +19,6 @@ struct clone {
 	struct vm_host *host;
 	char snapshot[64], prefix[PREFIX_MAX + 1];
 	int count, left;
-	bool starting;
 	struct clone_result *results;
 	struct clone_one *ones;
 	clone_done *done;
@@ -34,10 +33,21 @@ static void finish(struct clone *c, int r, const struct err *e)
 	free(c);
 }
 
+static bool failed_all(const struct clone *c)
+{
+	for (int i = 0; i < c->count; i++)
+		if (c->results[i].id[0] || !c->results[i].why.code)
+			return false;
+	return true;
+}
+
 static void one_ended(struct clone *c)
 {
-	if (--c->left == 0 && !c->starting)
-		finish(c, 0, NULL);
+	if (--c->left > 0)
+		return;
+	if (failed_all(c)) /* nobody ever used it */
+		snap_drop_if_temporary(c->host, c->snapshot);
+	finish(c, 0, NULL);
 }
 
 static void on_restored(void *user, struct vm *vm, int r, const struct err *e)
@@ -52,20 +62,11 @@ static void on_restored(void *user, struct vm *vm, int r, const struct err *e)
 	one_ended(one->of);
 }
 
-static bool failed_all(const struct clone *c)
-{
-	for (int i = 0; i < c->count; i++)
-		if (c->results[i].id[0] || !c->results[i].why.code)
-			return false;
-	return true;
-}
-
 static void start_all(struct clone *c)
 {
 	int number = 0; /* goes on behind one that failed at once, whose name is free again */
 
-	c->starting = true;
-	c->left = c->count;
+	c->left = c->count + 1; /* one for this function: some may end while others begin */
 	for (int i = 0; i < c->count; i++) {
 		struct clone_result *res = &c->results[i];
 
@@ -74,12 +75,7 @@ static void start_all(struct clone *c)
 			    &res->why) < 0)
 			one_ended(c);
 	}
-	c->starting = false;
-	if (c->left == 0) {
-		if (failed_all(c)) /* nobody ever used it */
-			snap_drop_if_temporary(c->host, c->snapshot);
-		finish(c, 0, NULL);
-	}
+	one_ended(c);
 }
 
 static void on_snapshot(void *user, const char *name, int r, const struct err *e)

@@ -163,7 +163,7 @@ static int make_one(struct pool *p, struct entry *en, struct err *e)
 	if (r == 0)
 		r = restore_new(p->host, &s, "pool", &vm, e);
 	snapshot_fini(&s);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	hide(p, vm);
 	p->making = vm;

@@ -157,6 +157,8 @@ static void on_done(struct flow *f, int r)
 	if (s->draft.replaced)
 		saver_remove(h->saver, s->draft.replaced);
 	snapshot_draft_abandon(&s->draft); /* what is left of one that has its name now: nothing */
+	if (s->replace)
+		saver_empty_trash(h->saver); /* the one it replaced */
 	snap_free(s);
 	done(user, name, r, r < 0 ? &why : NULL);
 	if (h->cb.on_change)
@@ -327,7 +329,7 @@ void snaps_close(struct vm_host *h)
 			leave_to_next(s);
 		queue_leave(&s->ticket);
 		snapshot_draft_abandon(&s->draft);
-		snap_free(s);
+		snap_free(s); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
 		done(user, "", -e.code, &e);
 	}
 }

@@ -112,6 +112,7 @@ class Leaks(DeckCase):
     def test_cycles_leave_nothing(self):
         src = self.deck.boot("src", "--", "sh", "-c", NUMBERED)
         self.cycle(0)  # the first one makes what is kept: threads, a private mapping
+        wait_for("the trash is emptied", lambda: not list((self.deck.home / "trash").glob("*")), 20)
         before = self.state(src)
         for n in range(self.CYCLES):
             self.cycle(n)

@@ -320,7 +320,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(files, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(locks, make_dir, drop_dir),
 		cmocka_unit_test(paths_are_checked),
-		cmocka_unit_test(paths_go_when_empty),
+		cmocka_unit_test_setup_teardown(paths_go_when_empty, make_dir, drop_dir),
 		cmocka_unit_test(errors_carry_sentences),
 	};
 
