@@ -252,8 +252,12 @@ static enum flow_verdict health_event(struct flow *f, int ev, void *data)
 {
 	const struct vmm_result *res = data;
 
+	if (ev == VM_FE_READY)
+		return health_step(f); /* the agent is back: asked again */
 	if (ev != VM_FE_PONG)
 		return ended_or_wait(f, ev, data);
+	if (res->r == -ENOTCONN)
+		return FLOW_WAIT; /* for its end, which says more, or for its next dial */
 	if (res->r < 0) {
 		err_set(&f->err, -res->r, "the agent did not answer the first probe");
 		return FLOW_FAIL;

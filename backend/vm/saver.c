@@ -1,6 +1,5 @@
 #include "backend/vm/saver.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -202,25 +201,6 @@ static void drop_queued_below(struct saver *s, const char *path)
 		job_free(j);
 	}
 	pthread_mutex_unlock(&s->lock);
-}
-
-void saver_empty_trash(struct saver *s)
-{
-	DIR *d = opendir(s->trash);
-	struct dirent *de;
-
-	while (d && (de = readdir(d))) {
-		struct job *j;
-
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
-			continue;
-		j = xcalloc(1, sizeof(*j));
-		j->path = xasprintf("%s/%s", s->trash, de->d_name);
-		j->tree = true;
-		add_job(s, j);
-	}
-	if (d)
-		closedir(d);
 }
 
 void saver_remove(struct saver *s, const char *path)

@@ -21,7 +21,5 @@ int saver_write(struct saver *s, const char *path, const char *text, struct err 
 /* The tree's name is free when this returns; its content is deleted in the background. Queued
  * syncs below it are dropped. */
 void saver_remove(struct saver *s, const char *path);
-/* Deletes, in the background, what others moved into the trash. */
-void saver_empty_trash(struct saver *s);
 
 #endif

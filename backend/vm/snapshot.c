@@ -157,8 +157,6 @@ static void on_done(struct flow *f, int r)
 	if (s->draft.replaced)
 		saver_remove(h->saver, s->draft.replaced);
 	snapshot_draft_abandon(&s->draft); /* what is left of one that has its name now: nothing */
-	if (s->replace)
-		saver_empty_trash(h->saver); /* the one it replaced */
 	snap_free(s);
 	done(user, name, r, r < 0 ? &why : NULL);
 	if (h->cb.on_change)

@@ -283,6 +283,8 @@ static void destroy(struct vmm *v)
 	if (!v)
 		return;
 	q = qemu_of(v);
+	if (q->destroyed)
+		*q->destroyed = true;
 	/* A start that has not said done, or whose failure is being cleaned up. */
 	if (q->op == QEMU_START)
 		qemu_undo_start(q);

@@ -57,6 +57,7 @@ struct qemu {
 	ev_timer shutdown_limit;
 	char shutdown[32]; /* QEMU's reason, "" before */
 	bool hung;         /* killed by shutdown_limit */
+	bool *destroyed;   /* of who calls out and looks at q again afterwards; NULL: nobody */
 };
 
 /* qemu.c */

@@ -353,7 +353,7 @@ void qemu_on_exit(struct proc *p, int status)
 {
 	struct qemu *q = p->user;
 	char detail[350];
-	bool coming = q->op == QEMU_START || q->op == QEMU_ADOPT;
+	bool coming = q->op == QEMU_START || q->op == QEMU_ADOPT, destroyed = false;
 
 	qmp_io_finish(&q->qmp); /* its last events come before its end */
 	qemu_session_stop(q);
@@ -369,9 +369,13 @@ void qemu_on_exit(struct proc *p, int status)
 		coming = coming && q->result < 0;
 		if (coming && q->op == QEMU_START)
 			qemu_remove_files(q);
+		q->destroyed = &destroyed;
 		qemu_op_deliver(q);
+		if (destroyed)
+			return;
+		q->destroyed = NULL;
 		if (coming)
-			return; /* done was the last word; q may be gone */
+			return; /* done was the last word */
 	}
 	emit(q, VMM_EV_EXIT, detail);
 }

@@ -15,9 +15,9 @@ class Disks(DeckCase):
         cls.deck.sh("src", "busybox mke2fs -F /dev/vda >/dev/null 2>&1; sync")
 
     @classmethod
-    def wait_disk(cls, name):
+    def wait_disk(cls, name, disk="vda"):
         """The driver is loaded behind the boot: the device's own event makes the node."""
-        cls.deck.sh(name, "n=0; until [ -b /dev/vda ]; do n=$((n+1)); [ $n -lt 1000 ] || exit 1; sleep 0.02; done")
+        cls.deck.sh(name, f"n=0; until [ -b /dev/{disk} ]; do n=$((n+1)); [ $n -lt 1000 ] || exit 1; sleep 0.02; done")
 
     def put(self, name, block, text):
         """A text at a block of 1 MiB, past any cache."""
@@ -81,7 +81,7 @@ class Disks(DeckCase):
         path = self.deck.dir / "raw.img"
         path.write_bytes(b"A" * 512 + bytes(3 << 20) + b"Z" * 100)
         self.deck.boot("file", "--disk", str(path), "--disk", "2M")
-        self.wait_disk("file")
+        self.wait_disk("file", "vdb")
         self.assertEqual(self.deck.sh("file", "head -c 4 /dev/vda; cat /sys/block/vdb/size"), "AAAA4096\n")
         self.assertEqual(self.get("file", 3)[:4], "")
         self.put("file", 0, "changed")
