@@ -104,6 +104,8 @@ static void end_one(struct pool *p, struct vm *vm)
 /* ---- making one --------------------------------------------------------------------------------
  */
 
+static void save(const struct pool *p);
+
 static const struct flow_step pool_steps[] = {
 	{"check", CHECK_S, restore_check_step, restore_check_event, restore_check_undo, NULL},
 	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL},
@@ -211,6 +213,7 @@ static void on_rest(struct ev_loop *loop, ev_timer *w, int revents)
 	struct pool *p = container_of(w, struct pool, rest);
 	struct entry *en;
 	struct err e = {0};
+	int r;
 
 	(void)loop;
 	(void)revents;
@@ -220,11 +223,17 @@ static void on_rest(struct ev_loop *loop, ev_timer *w, int revents)
 	if (!en)
 		return;
 	en->why[0] = '\0';
-	if (make_one(p, en, &e) < 0) {
+	r = make_one(p, en, &e);
+	if (r == 0)
+		return;
+	if (r == -ENOENT) { /* removed while no daemon looked */
+		*en = (struct entry){0};
+		save(p);
+	} else {
 		en->failures++;
 		snprintf(en->why, sizeof(en->why), "%s", e.msg);
-		pool_kick(p);
 	}
+	pool_kick(p);
 }
 
 void pool_kick(struct pool *p)

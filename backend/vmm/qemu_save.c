@@ -75,6 +75,20 @@ static void on_answer(void *user, int r, struct json_object *result, const struc
 		state_ended(user, r, e);
 }
 
+/* QEMU 7.2 saves once between two runs; its own words do not say what helps. */
+static void on_migrate(void *user, int r, struct json_object *result, const struct err *e)
+{
+	struct err why;
+
+	if (r < 0 && strstr(e->msg, "previous migration")) {
+		r = err_set(&why, EALREADY,
+			"this VM was saved already and has not run since: use that snapshot, or "
+			"resume the VM first");
+		e = &why;
+	}
+	on_answer(user, r, result, e);
+}
+
 static void on_why(void *user, int r, struct json_object *result, const struct err *e)
 {
 	struct err why;
@@ -135,7 +149,7 @@ int qemu_save_send(struct qemu *q, struct err *e)
 	if (r == 0)
 		r = qemu_call(q, "getfd", qemu_migrate_fdname(), s->write_fd, on_answer, e);
 	if (r == 0)
-		r = qemu_call(q, "migrate", qemu_migrate_uri(), -1, on_answer, e);
+		r = qemu_call(q, "migrate", qemu_migrate_uri(), -1, on_migrate, e);
 	close_fd(&s->write_fd);
 	if (r < 0)
 		return r;

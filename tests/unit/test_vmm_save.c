@@ -144,12 +144,13 @@ static void saved_twice(void **state)
 static void only_in_its_state(void **state)
 {
 	struct qemu_vm vm, clone;
-	struct snap s;
+	struct snap s, again;
 	int r;
 
 	(void)state;
 	qemu_vm_need();
 	snap_init(&s);
+	snap_init(&again);
 	qemu_vm_setup(&vm, PVH_IDLE);
 	qemu_vm_start_well(&vm);
 	r = vmm_qemu.save(vm.v, s.state, &s.frozen, qemu_vm_on_done, &vm.why);
@@ -168,6 +169,14 @@ static void only_in_its_state(void **state)
 	/* The file is never written over. */
 	r = vmm_qemu.save(vm.v, s.state, &s.frozen, qemu_vm_on_done, &vm.why);
 	assert_int_equal(r, -EEXIST);
+	/* QEMU saves once in a pause. */
+	vm.dones = 0;
+	r = vmm_qemu.save(vm.v, again.state, &again.frozen, qemu_vm_on_done, &vm.why);
+	assert_int_equal(r, 0);
+	qemu_vm_wait(&vm, qemu_vm_done);
+	assert_int_equal(vm.result, -EALREADY);
+	assert_non_null(strstr(vm.why.msg, "resume the VM first"));
+	assert_int_not_equal(access(again.state, F_OK), 0);
 	snap_clone_setup(&s, &clone, &vm.config);
 	qemu_vm_start_well(&clone);
 	assert_int_equal(vmm_qemu.resume(clone.v, qemu_vm_on_done, &clone.why), -EALREADY);
@@ -178,6 +187,7 @@ static void only_in_its_state(void **state)
 	qemu_vm_teardown(&vm);
 	qemu_vm_teardown(&clone);
 	snap_forget(&s);
+	snap_forget(&again);
 }
 
 /* A new daemon finds each of them: waiting, loaded, saved and not resumed. */
