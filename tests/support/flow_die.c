@@ -1,6 +1,7 @@
-/* For tests only, in the place of backend/base/flow_probe.c: the daemon ends itself as by kill -9 at
- * the step that DECK_DIE_AT names, "FLOW:STEP:enter" (before the step does anything) or
- * "FLOW:STEP:wait" (while it waits). So that each step of a flow can be the last one of a daemon. */
+/* For tests only, in the place of backend/base/flow_probe.c: the daemon ends itself as by kill -9
+ * at the step that DECK_DIE_AT names, "FLOW:STEP:enter" (before the step does anything) or
+ * "FLOW:STEP:wait" (while it waits). So that each step of a flow can be the last one of a daemon.
+ */
 #include <signal.h>
 #include <string.h>
 
