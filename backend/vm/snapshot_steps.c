@@ -90,10 +90,13 @@ static void draft_undo(struct flow *f)
 /* ---- quiesce, pause, save ---------------------------------------------------------------------
  */
 
+/* user is the VM, which outlives its agent's answers: the snapshot may have failed meanwhile. */
 static void on_quiesced(void *user, int r, const struct wire_quiesced *q, const struct err *e)
 {
-	struct snap *s = user;
+	struct snap *s = ((struct vm *)user)->snap;
 
+	if (!s || !s->quiesced)
+		return;
 	s->draft.s.quiesce_us = (mono_ns() - s->quiesce_begin_ns) / 1000;
 	s->draft.s.drained = r == 0 && q->drained;
 	if (r < 0) /* a hung guest can be snapshotted, too: that is when one wants it most */
@@ -108,7 +111,7 @@ static enum flow_verdict quiesce_step(struct flow *f)
 	s->quiesce_begin_ns = mono_ns();
 	if (!s->running || !s->vm->guest || !guest_connected(s->vm->guest))
 		return FLOW_NEXT;
-	s->quiesced = guest_quiesce(s->vm->guest, QUIESCE_LIMIT, on_quiesced, s, &f->err) == 0;
+	s->quiesced = guest_quiesce(s->vm->guest, QUIESCE_LIMIT, on_quiesced, s->vm, &f->err) == 0;
 	return s->quiesced ? FLOW_WAIT : FLOW_NEXT;
 }
 
@@ -252,9 +255,11 @@ static enum flow_verdict resume_event(struct flow *f, int ev, void *data)
 
 static void on_thawed(void *user, int r, bool in_time, int64_t clock_step_ns)
 {
-	struct snap *s = user;
+	struct snap *s = ((struct vm *)user)->snap;
 
 	(void)clock_step_ns;
+	if (!s || !s->quiesced)
+		return;
 	s->quiesced = false;
 	if (r < 0)
 		log_warn("vm %s: gave no answer to the end of the pause", s->vm_id);
@@ -269,8 +274,8 @@ static enum flow_verdict thaw_step(struct flow *f)
 
 	if (!s->quiesced || !s->vm->guest)
 		return FLOW_NEXT;
-	return guest_thaw(s->vm->guest, THAW_LIMIT, on_thawed, s, &f->err) < 0 ? FLOW_NEXT
-									       : FLOW_WAIT;
+	return guest_thaw(s->vm->guest, THAW_LIMIT, on_thawed, s->vm, &f->err) < 0 ? FLOW_NEXT
+										   : FLOW_WAIT;
 }
 
 static enum flow_verdict thaw_event(struct flow *f, int ev, void *data)
