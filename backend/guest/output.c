@@ -84,7 +84,7 @@ static int on_open_frame(struct guest *g, const struct wire_frame *f, struct err
 
 	if (wire_get_out_open(f, &m) < 0)
 		return err_set(e, EPROTO, "malformed OUT_OPEN");
-	if (memcmp(m.generation, g->id.generation, WIRE_ID))
+	if (memcmp(m.generation, g->id.generation, WIRE_ID) != 0)
 		return err_set(e, EPROTO, "OUT_OPEN of another generation");
 	r = outlog_stream(o->log, m.stream, m.first, m.next, &why);
 	if (r == -EPROTO)

@@ -108,8 +108,10 @@ static int sync_all(const char *dir, struct err *e)
 {
 	DIR *list = opendir(dir);
 	struct dirent *en;
-	int r = list ? 0 : err_errno(e, "cannot read '%s'", dir);
+	int r = 0;
 
+	if (!list)
+		return err_errno(e, "cannot read '%s'", dir);
 	while (!r && (en = readdir(list))) {
 		autofree char *path = xasprintf("%s/%s", dir, en->d_name);
 

@@ -157,7 +157,7 @@ static int verify_memory(const struct snapshot *s, struct meter *m, struct err *
 	if (fd < 0)
 		return fd;
 	r = read_known(s, FILE_SUMS, store_sums_size(size), s->memory_sha256, &sums, e);
-	if (r < 0)
+	if (r < 0 || !sums)
 		return r;
 	r = sparse_begin(&reader, fd, size);
 	if (r < 0)

@@ -318,6 +318,7 @@ void snaps_close(struct vm_host *h)
 	err_set(&e, ECANCELED, "the daemon ends; the snapshot was not made, its VM goes on");
 	while (h->snaps) {
 		struct snap *s = h->snaps;
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): each unlinks itself */
 		snap_done *done = s->done;
 		void *user = s->user;
 
@@ -327,7 +328,7 @@ void snaps_close(struct vm_host *h)
 			leave_to_next(s);
 		queue_leave(&s->ticket);
 		snapshot_draft_abandon(&s->draft);
-		snap_free(s); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
+		snap_free(s);
 		done(user, "", -e.code, &e);
 	}
 }

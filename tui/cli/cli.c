@@ -276,7 +276,7 @@ int cli_env(const struct opts *o, struct json_object **ret, struct err *e)
 	env = json_object_new_object();
 	for (int i = 0; i < n; i++) {
 		size_t len = strcspn(values[i], "=");
-		autofree char *key = strndup(values[i], len);
+		autofree char *key = xasprintf("%.*s", (int)len, values[i]);
 		const char *value = values[i][len] ? values[i] + len + 1 : getenv(values[i]);
 
 		if (!len)

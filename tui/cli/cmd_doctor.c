@@ -56,8 +56,8 @@ static int ask_program(struct json_object **ret, struct err *e)
 	char program[4096], how[80];
 	struct buf b;
 	autofd int fd = -1;
-	int status, r;
-	pid_t pid;
+	int status = 0, r;
+	pid_t pid = -1;
 
 	r = path_helper("vmdeckd", program, sizeof(program), e);
 	if (r < 0)
