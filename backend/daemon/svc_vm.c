@@ -258,7 +258,8 @@ static void handle_ping(struct rpc_call *call, struct json_object *params)
 
 	if (!vm)
 		return;
-	if (!vm->guest)
+	/* A restore asks by itself, and one at a time is asked. */
+	if (!vm->guest || vm->state == VM_STARTING)
 		r = err_set(&e, EINVAL, "VM '%s' is %s", vm->spec.name, vm_state_names[vm->state]);
 	else
 		r = guest_ping(vm->guest, PING_LIMIT_S, on_pong, call, &e);

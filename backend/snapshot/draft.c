@@ -72,6 +72,13 @@ char *snapshot_draft_path(const struct snapshot_draft *d, const char *file)
 	return xasprintf("%s/%s", d->dir, file);
 }
 
+void snapshot_draft_part(const struct snapshot_draft *d)
+{
+	autofree char *path = snapshot_draft_path(d, FILE_SOURCE);
+
+	unlink(path);
+}
+
 void snapshot_draft_abandon(struct snapshot_draft *d)
 {
 	if (d->dir)

@@ -183,7 +183,7 @@ int snapshot_draft_publish(
 		r = seal_disk(d, n, &m, e);
 	if (!r)
 		r = write_manifest(d, e);
-	if (!r && unlink(source) < 0)
+	if (!r && unlink(source) < 0 && errno != ENOENT)
 		r = err_errno(e, "cannot remove '%s'", source);
 	if (!r && durable)
 		r = sync_all(d->dir, e);

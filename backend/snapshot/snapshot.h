@@ -132,6 +132,8 @@ int snapshot_draft_begin(struct snapshot_draft *d, const struct paths *p, const 
 	const char *source_id, bool running, struct err *e);
 /* "<dir>/FILE", malloc'd: the caller's to free. The state goes to "state". */
 char *snapshot_draft_path(const struct snapshot_draft *d, const char *file);
+/* The VM goes on: a draft that is found later says no more that it is to be woken. */
+void snapshot_draft_part(const struct snapshot_draft *d);
 /* In the pause, blocking (task): the disks as they are now. layers of disk n, top first; the top
  * one is copied (reflink where the filesystem can, else its data extents), those below are
  * hard-linked (copied where that fails). */

@@ -229,6 +229,7 @@ static void failed(struct vm *vm, const struct err *why)
 	vm->boot_waiter = (struct vm_waiter){0};
 	queue_leave(&vm->ticket);
 	vm_log_json(vm, vm->origin == VM_BOOTED ? "vm.boot.failed" : "vm.restore.failed", o);
+	vm->gone_from_disk = true; /* a waiter must not remove what is being freed here */
 	vm->state = VM_FAILED; /* leaves the registry with this very call: no transition to show */
 	vm_wake_waiters(vm, 0, NULL);
 	if (waiter.done)

@@ -33,21 +33,10 @@ static void finish(struct clone *c, int r, const struct err *e)
 	free(c);
 }
 
-static bool failed_all(const struct clone *c)
-{
-	for (int i = 0; i < c->count; i++)
-		if (c->results[i].id[0] || !c->results[i].why.code)
-			return false;
-	return true;
-}
-
 static void one_ended(struct clone *c)
 {
-	if (--c->left > 0)
-		return;
-	if (failed_all(c)) /* nobody ever used it */
-		snap_drop_if_temporary(c->host, c->snapshot);
-	finish(c, 0, NULL);
+	if (--c->left == 0)
+		finish(c, 0, NULL);
 }
 
 static void on_restored(void *user, struct vm *vm, int r, const struct err *e)
@@ -66,6 +55,8 @@ static void start_all(struct clone *c)
 {
 	int number = 0; /* goes on behind one that failed at once, whose name is free again */
 
+	/* One that fails at once must not take the snapshot from those behind it. */
+	c->host->cloning = c->snapshot;
 	c->left = c->count + 1; /* one for this function: some may end while others begin */
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): `left` keeps c until the last line */
 	for (int i = 0; i < c->count; i++) {
@@ -76,6 +67,8 @@ static void start_all(struct clone *c)
 			    &res->why) < 0)
 			one_ended(c);
 	}
+	c->host->cloning = NULL;
+	snap_drop_if_temporary(c->host, c->snapshot); /* when none came to life */
 	one_ended(c);
 }
 

@@ -9,6 +9,7 @@
 #include "backend/base/str.h"
 #include "backend/vm/birth.h"
 #include "backend/vm/restore.h"
+#include "backend/vm/snapshot.h"
 
 #define REST_S     0.25 /* quiet time behind the last restore before one is made */
 #define GUESS_MIB  48   /* memory of a waiting one before the first was measured */
@@ -158,8 +159,10 @@ static int make_one(struct pool *p, struct entry *en, struct err *e)
 {
 	struct snapshot s = {0};
 	struct vm *vm;
-	int r = snapshot_load(p->host->paths, en->name, &s, e);
+	int r = snap_check_at_rest(p->host, en->name, e);
 
+	if (r == 0)
+		r = snapshot_load(p->host->paths, en->name, &s, e);
 	if (r == 0 && memcmp(s.id, en->id, SNAPSHOT_ID) != 0)
 		r = err_set(e, ENOENT, "snapshot '%s' is another one now", en->name);
 	if (r == 0)
@@ -224,7 +227,7 @@ static void on_rest(struct ev_loop *loop, ev_timer *w, int revents)
 		return;
 	en->why[0] = '\0';
 	r = make_one(p, en, &e);
-	if (r == 0)
+	if (r == 0 || r == -EBUSY) /* the snapshot's end kicks again */
 		return;
 	if (r == -ENOENT) { /* removed while no daemon looked */
 		*en = (struct entry){0};

@@ -39,7 +39,8 @@ void vm_host_close(struct vm_host *h)
 {
 	struct pool *pool = h->pool;
 
-	h->pool = NULL; /* what ends now is not filled up again */
+	h->pool = NULL;                             /* what ends now is not filled up again */
+	h->restores.slots = h->snapshots.slots = 0; /* and none that waits begins */
 	pool_close(pool);
 	snaps_close(h);
 	while (h->vms.next && h->vms.next != &h->vms)

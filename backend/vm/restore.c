@@ -10,6 +10,7 @@
 #include "backend/base/str.h"
 #include "backend/vm/birth.h"
 #include "backend/vm/pool.h"
+#include "backend/vm/snapshot.h"
 
 /* s; normal, emulated, in brackets. */
 #define QUEUE_LIMIT  600. /* by what is before it */
@@ -67,6 +68,11 @@ static enum flow_verdict queue_event(struct flow *f, int ev, void *data)
 
 static void queue_undo(struct flow *f)
 {
+	/* Out of the pool, but not behind its steps yet: their undos are not run by the flow. */
+	if (flow_vm(f)->restored.preloaded && f->at == 0) {
+		birth_kill(f);
+		birth_unreserve(f);
+	}
 	queue_leave(&flow_vm(f)->ticket);
 }
 
@@ -244,8 +250,13 @@ static enum flow_verdict health_step(struct flow *f)
 {
 	struct vm *vm = flow_vm(f);
 
-	return guest_ping(vm->guest, HEALTH_LIMIT, on_pong, vm, &f->err) < 0 ? FLOW_FAIL
-									     : FLOW_WAIT;
+	int r = guest_ping(vm->guest, HEALTH_LIMIT, on_pong, vm, &f->err);
+
+	if (r == -ENOTCONN) { /* it redials: asked again then */
+		f->err = (struct err){0};
+		return FLOW_WAIT;
+	}
+	return r < 0 ? FLOW_FAIL : FLOW_WAIT;
 }
 
 static enum flow_verdict health_event(struct flow *f, int ev, void *data)
@@ -367,6 +378,8 @@ int vm_restore(struct vm_host *h, const char *snapshot, const char *name, vm_don
 	char text[64];
 	int r = choose_name(h, snapshot, name, text, e);
 
+	if (r == 0)
+		r = snap_check_at_rest(h, snapshot, e);
 	if (r == 0)
 		r = snapshot_load(h->paths, snapshot, &s, e);
 	if (r < 0)

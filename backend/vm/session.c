@@ -303,6 +303,7 @@ void vm_end(struct vm *vm, enum vm_state to, const char *reason)
 {
 	struct err e = {0};
 
+	snap_vmm_gone(vm, reason);
 	flow_drop(&vm->flow); /* the VMM may have ended by another way than the flow waits for */
 	guest_close(vm->guest);
 	vm->guest = NULL;
@@ -313,7 +314,7 @@ void vm_end(struct vm *vm, enum vm_state to, const char *reason)
 	vm_set_state(vm, to, reason);
 	err_set(&e, ESRCH, "VM '%s' ended meanwhile: %.300s", vm->spec.name, reason);
 	vm_answer_op(vm, -e.code, &e);
-	if (vm->restored.temporary)
+	if (vm->restored.temporary && vm->host->pool) /* while VMs are adopted: snap_sweep does */
 		snap_drop_temporary(vm->host, vm->restored.snapshot, vm->restored.id);
 	vm_wake_waiters(vm, 0, NULL);
 }

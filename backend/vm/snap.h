@@ -16,6 +16,8 @@ struct snap {
 	bool paused;   /* by us, not resumed yet */
 	bool quiesced; /* asked, not thawed yet */
 	bool parted;   /* the memory is frozen and the VM goes on: what follows needs no VM */
+	bool replaces; /* there was one of that name, with this id */
+	uint8_t replaced_id[SNAPSHOT_ID];
 	uint64_t pause_begin_ns, quiesce_begin_ns;
 	struct flow flow;
 	struct trail trail;

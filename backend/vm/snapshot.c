@@ -154,10 +154,13 @@ static void on_done(struct flow *f, int r)
 	log_end(s, r < 0 ? &why : NULL);
 	add_timing(s, r < 0 ? &why : NULL);
 	queue_leave(&s->ticket);
+	if (r == 0 && s->replaces)
+		pool_drop(h->pool, s->replaced_id);
 	if (s->draft.replaced)
 		saver_remove(h->saver, s->draft.replaced);
 	snapshot_draft_abandon(&s->draft); /* what is left of one that has its name now: nothing */
 	snap_free(s);
+	pool_kick(h->pool);
 	done(user, name, r, r < 0 ? &why : NULL);
 	if (h->cb.on_change)
 		h->cb.on_change(h->user);

@@ -43,6 +43,8 @@ const struct vm *snap_user(
 /* -EBUSY with the names of the VMs that map it. */
 int snap_check_unused(
 	const struct vm_host *h, const char *name, const uint8_t id[SNAPSHOT_ID], struct err *e);
+/* -EBUSY while a snapshot of this name is being made: what is mapped now would be replaced. */
+int snap_check_at_rest(const struct vm_host *h, const char *name, struct err *e);
 /* Removes it when no live VM maps it; ends its pool. */
 int snap_remove(struct vm_host *h, const char *name, struct err *e);
 /* A VM that mapped a temporary snapshot has ended: the last one takes it along. */

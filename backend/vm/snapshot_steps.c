@@ -70,8 +70,9 @@ static enum flow_verdict draft_step(struct flow *f)
 	struct snap *s = flow_snap(f);
 	enum vm_state state = s->vm->state;
 
-	if (state != VM_RUNNING && state != VM_PAUSED) {
-		err_set(&f->err, EINVAL, "VM '%s' is %s now", s->vm_name, vm_state_names[state]);
+	if ((state != VM_RUNNING && state != VM_PAUSED) || s->vm->op_waiter.done) {
+		err_set(&f->err, EINVAL, "VM '%s' is %s now", s->vm_name,
+			s->vm->op_waiter.done ? "being paused or resumed" : vm_state_names[state]);
 		return FLOW_FAIL;
 	}
 	s->running = state == VM_RUNNING;
@@ -160,8 +161,8 @@ static enum flow_verdict pause_step(struct flow *f)
 	s->pause_begin_ns = mono_ns();
 	if (!s->running)
 		return FLOW_NEXT;
-	s->paused = true;
-	return v->ops->pause(v, on_vmm_done, &f->err) < 0 ? FLOW_FAIL : FLOW_WAIT;
+	s->paused = v->ops->pause(v, on_vmm_done, &f->err) == 0;
+	return s->paused ? FLOW_WAIT : FLOW_FAIL;
 }
 
 static void pause_undo(struct flow *f)
@@ -304,7 +305,10 @@ static int write_memory(struct task *t, void *arg, struct err *e)
 
 static enum flow_verdict memory_step(struct flow *f)
 {
-	flow_snap(f)->parted = true;
+	struct snap *s = flow_snap(f);
+
+	s->parted = true;
+	snapshot_draft_part(&s->draft); /* a pause from here on is the operator's */
 	return run_task(f, true, write_memory);
 }
 
@@ -323,6 +327,8 @@ static int check_replaced(struct snap *s, struct err *e)
 	if (r < 0)
 		return 0; /* none, or a damaged one that nobody can have restored */
 	r = snap_check_unused(s->host, s->name, old.id, e);
+	s->replaces = r == 0;
+	memcpy(s->replaced_id, old.id, SNAPSHOT_ID);
 	snapshot_fini(&old);
 	return r;
 }

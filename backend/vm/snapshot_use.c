@@ -61,15 +61,23 @@ static void remove_files(
 	json_object_put(o);
 }
 
+int snap_check_at_rest(const struct vm_host *h, const char *name, struct err *e)
+{
+	const struct snap *making = NULL;
+
+	while ((making = snap_next(h, making)))
+		if (strcmp(snap_name(making), name) == 0)
+			return err_set(e, EBUSY, "snapshot '%s' is being made: wait for it", name);
+	return 0;
+}
+
 int snap_remove(struct vm_host *h, const char *name, struct err *e)
 {
 	struct snapshot s = {0};
-	const struct snap *making = NULL;
 	int r = str_check_name("snapshot name", name, e);
 
-	while (r == 0 && (making = snap_next(h, making)))
-		if (strcmp(snap_name(making), name) == 0)
-			r = err_set(e, EBUSY, "snapshot '%s' is being made", name);
+	if (r == 0)
+		r = snap_check_at_rest(h, name, e);
 	if (r < 0)
 		return r;
 	r = snapshot_load(h->paths, name, &s, e);
@@ -90,6 +98,8 @@ void snap_drop_temporary(struct vm_host *h, const char *name, const uint8_t id[S
 {
 	struct snapshot s = {0};
 
+	if (h->cloning && strcmp(h->cloning, name) == 0)
+		return; /* more clones of it are about to begin */
 	if (snap_user(h, id, NULL) || snapshot_load(h->paths, name, &s, NULL) < 0)
 		return;
 	if (s.temporary && memcmp(s.id, id, SNAPSHOT_ID) == 0)

@@ -162,6 +162,7 @@ struct vm_host {
 	struct queue restores, snapshots; /* what shares the processors, and the disk */
 	struct snap *snaps;               /* under way, newest first */
 	struct pool *pool;
+	const char *cloning; /* snapshot whose clones are being started just now; NULL: none */
 };
 
 /* Opens the registry on an existing home; adopts or ends what an earlier daemon left (vm_adopt.c).
