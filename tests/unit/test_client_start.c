@@ -14,8 +14,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "backend/api/client.h"
 #include "backend/base/file.h"
@@ -83,13 +86,27 @@ static void log_has(const char *text)
 		fail_msg("the log has no '%s': %s", text, log);
 }
 
-/* In order: its socket has gone when the connection ends. */
+/* A daemon that ends closes its connections first and its socket last: who dials in between waits
+ * in its backlog, and meets the end of file once the socket file has gone (rpc.h). */
+static void wait_for_end_of_socket(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char byte;
+
+	strcpy(a.sun_path, t_path("run/daemon.sock"));
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		assert_true(read(fd, &byte, 1) <= 0);
+	assert_int_equal(access(a.sun_path, F_OK), -1);
+}
+
 static void stop(void)
 {
 	assert_int_equal(api_call_wait(c, "daemon.stop", NULL, 30, NULL, NULL), 0);
 	assert_int_equal(api_call_wait(c, "vm.ping", NULL, 30, NULL, NULL), -EPIPE);
 	api_close(c);
 	c = NULL;
+	wait_for_end_of_socket();
 }
 
 static void open_client(double timeout)
