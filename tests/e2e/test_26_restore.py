@@ -268,10 +268,15 @@ class Chain(RestoreCase):
     def test_06_interrupted_client(self):
         """Ctrl-C leaves the daemon's work alone: what was asked for is there at the end, whole."""
         r = self.deck.rpc(subscribe=True)
-        p = self.deck.popen("clone", "src", "-n", "3", "--name", "cut")
-        r.wait_event("flow.step", "src", flow="snapshot", step="save")
-        p.send_signal(signal.SIGINT)
-        _, err = p.communicate(timeout=60)
+        source = self.deck.vm("src")["pid"]
+        os.kill(source, signal.SIGSTOP)  # the work can't be done before the client is interrupted
+        try:
+            p = self.deck.popen("clone", "src", "-n", "3", "--name", "cut")
+            r.wait_event("flow.step", "src", flow="snapshot", step="quiesce")
+            p.send_signal(signal.SIGINT)
+            _, err = p.communicate(timeout=60)
+        finally:
+            os.kill(source, signal.SIGCONT)
         self.assertEqual(p.returncode, 130, err)
         for n in (1, 2, 3):
             if (self.deck.vm(f"cut-{n}") or {}).get("state") != "running":
