@@ -8,8 +8,11 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <dirent.h>
+#include <math.h>
 #include <string.h>
 
+#include "backend/base/file.h"
 #include "backend/base/str.h"
 #include "tui/console/theme.h"
 
@@ -17,17 +20,12 @@ static void parse(struct theme *t, struct theme_log *log, const char *text)
 {
 	memset(log, 0, sizeof(*log));
 	memset(t, 0, sizeof(*t));
-	theme_parse(t, "x.theme", text, 0, log);
+	theme_parse(t, "x.theme", text, NULL, log);
 }
 
 static void assert_same(const struct theme *a, const struct theme *b)
 {
-	for (int i = 0; i < ROLE__COUNT; i++) {
-		assert_memory_equal(&a->role[i].fg, &b->role[i].fg, sizeof(a->role[i].fg));
-		assert_memory_equal(&a->role[i].bg, &b->role[i].bg, sizeof(a->role[i].bg));
-		assert_int_equal(a->role[i].attrs, b->role[i].attrs);
-		assert_int_equal(a->role[i].mono, b->role[i].mono);
-	}
+	assert_true(theme_same(a, b));
 }
 
 static void test_builtin(void **state)
@@ -55,46 +53,201 @@ static void test_builtin(void **state)
 	}
 }
 
-/* The shipped files load without a complaint; default.theme is the built-in one, spelled out. */
+/* ---- the shipped files ----------------------------------------------------------------------- */
+
+typedef void check_theme(const char *name, const struct theme *t);
+
+static int each_shipped(check_theme *check)
+{
+	DIR *d = opendir("themes");
+	struct dirent *e;
+	int n = 0;
+
+	assert_non_null(d);
+	while ((e = readdir(d))) {
+		struct theme_log log = {0};
+		struct theme t;
+		char path[400];
+
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "themes/%s", e->d_name);
+		assert_int_equal(theme_read(&t, path, NULL, &log), 0);
+		if (log.count)
+			fail_msg("%s", log.first);
+		check(e->d_name, &t);
+		n++;
+	}
+	closedir(d);
+	return n;
+}
+
+/* default.theme is the built-in one, spelled out. */
+static void check_loads(const char *name, const struct theme *t)
+{
+	struct theme builtin;
+
+	theme_builtin(&builtin);
+	if (strcmp(name, "default.theme") == 0)
+		assert_same(t, &builtin);
+	assert_true(t->variant[0]);
+}
+
 static void test_shipped(void **state)
 {
-	static const char *const names[] = {"default", "mono", "dusk", "paper"};
-	struct theme t, builtin;
-
 	(void)state;
-	theme_builtin(&builtin);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct theme_log log = {0};
-		char path[128];
-
-		snprintf(path, sizeof(path), "themes/%s.theme", names[i]);
-		assert_int_equal(theme_read(&t, path, 0, &log), 0);
-		assert_string_equal(log.first, "");
-		if (i == 0)
-			assert_same(&t, &builtin);
-	}
+	assert_true(each_shipped(check_loads) >= 15);
 }
 
 /* Where there is no colour, what must be told apart is, in every shipped theme. */
+static void check_mono(const char *name, const struct theme *t)
+{
+	static const enum role pairs[][2] = {{ROLE_ROW_SELECTED, ROLE_TEXT},
+		{ROLE_ROW_UNFOCUSED, ROLE_TEXT}, {ROLE_BORDER_ATTACHED, ROLE_BORDER},
+		{ROLE_FIELD_FOCUS, ROLE_FIELD}, {ROLE_BUTTON_FOCUS, ROLE_BUTTON},
+		{ROLE_NOTICE_ERROR, ROLE_NOTICE_INFO}};
+
+	for (size_t i = 0; i < countof(pairs); i++)
+		if (t->role[pairs[i][0]].mono == t->role[pairs[i][1]].mono)
+			fail_msg("%s: without colour %s looks like %s", name,
+				role_table[pairs[i][0]].name, role_table[pairs[i][1]].name);
+}
+
 static void test_mono_differs(void **state)
 {
-	static const char *const names[] = {"default", "mono", "dusk", "paper"};
+	(void)state;
+	each_shipped(check_mono);
+}
+
+/* No depth is guessed: a colour of a shipped theme says what 256 and 16 colours show. */
+static void check_stated(const char *name, const struct theme *t)
+{
+	for (int i = 0; i < ROLE__COUNT; i++) {
+		const struct colour *both[] = {&t->role[i].fg, &t->role[i].bg};
+
+		for (int k = 0; k < 2; k++)
+			if (both[k]->rgb >= 0 &&
+				(both[k]->col256 == COLOUR_UNSET || both[k]->col16 == COLOUR_UNSET))
+				fail_msg("%s: a colour of %s has no fallback", name,
+					role_table[i].name);
+	}
+}
+
+static void test_stated(void **state)
+{
+	(void)state;
+	each_shipped(check_stated);
+}
+
+/* Relative luminance and contrast as WCAG 2 defines them. */
+static double luminance(int32_t rgb)
+{
+	double sum = 0;
+	const double weight[] = {0.2126, 0.7152, 0.0722};
+
+	for (int i = 0; i < 3; i++) {
+		double v = (rgb >> (16 - 8 * i) & 255) / 255.0;
+
+		sum += weight[i] * (v <= 0.03928 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4));
+	}
+	return sum;
+}
+
+static double contrast(int32_t a, int32_t b)
+{
+	double x = luminance(a), y = luminance(b);
+
+	return (x > y ? x + 0.05 : y + 0.05) / (x > y ? y + 0.05 : x + 0.05);
+}
+
+/* The ground a role stands on: its own, its group's, or the text's (paint.c). */
+static int32_t ground(const struct theme *t, int role)
+{
+	const char *name = role_table[role].name, *dot = strrchr(name, '.');
+
+	if (t->role[role].bg.rgb >= 0)
+		return t->role[role].bg.rgb;
+	for (int i = 0; dot && i < ROLE__COUNT; i++)
+		if (strlen(role_table[i].name) == (size_t)(dot - name) &&
+			strncmp(role_table[i].name, name, (size_t)(dot - name)) == 0 &&
+			t->role[i].bg.rgb >= 0)
+			return t->role[i].bg.rgb;
+	return t->role[ROLE_TEXT].bg.rgb;
+}
+
+static bool is_graph(int role)
+{
+	return strncmp(role_table[role].name, "meter", 5) == 0 ||
+	       strncmp(role_table[role].name, "wf", 2) == 0 ||
+	       strncmp(role_table[role].name, "border", 6) == 0;
+}
+
+static void check_contrast(const char *name, const struct theme *t)
+{
+	for (int i = 0; i < ROLE__COUNT; i++) {
+		int32_t bg = ground(t, i), fg = t->role[i].fg.rgb;
+		double least = is_graph(i) ? 3 : strncmp(name, "high", 4) == 0 ? 7 : 4.5;
+
+		if (fg < 0)
+			fg = t->role[ROLE_TEXT].fg.rgb;
+		if (fg >= 0 && bg >= 0 && contrast(fg, bg) < least)
+			fail_msg("%s: %s has contrast %.2f", name, role_table[i].name,
+				contrast(fg, bg));
+	}
+}
+
+static void test_contrast(void **state)
+{
+	(void)state;
+	assert_true(contrast(0x000000, 0xffffff) > 20.9);
+	each_shipped(check_contrast);
+}
+
+/* A palette alone makes a theme: its colours replace those of the same name in what it inherits. */
+static void test_palette_is_inherited(void **state)
+{
+	struct theme_log log;
+	struct theme t;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct theme_log log = {0};
-		struct theme t;
-		char path[128];
+	memset(&log, 0, sizeof(log));
+	theme_parse(&t, "themes/x.theme",
+		"[meta]\ninherits = dusk\n[palette]\ngreen = #010203/17/2\n", NULL, &log);
+	assert_string_equal(log.first, "");
+	assert_int_equal(t.role[ROLE_STATE_RUNNING].fg.rgb, 0x010203);
+	assert_int_equal(t.role[ROLE_TEXT].bg.rgb, 0x1b2230);
+	assert_string_equal(t.variant, "dark");
+}
 
-		snprintf(path, sizeof(path), "themes/%s.theme", names[i]);
-		theme_read(&t, path, 0, &log);
-		assert_int_not_equal(t.role[ROLE_ROW_SELECTED].mono, t.role[ROLE_TEXT].mono);
-		assert_int_not_equal(t.role[ROLE_ROW_UNFOCUSED].mono, t.role[ROLE_TEXT].mono);
-		assert_int_not_equal(t.role[ROLE_BORDER_ATTACHED].mono, t.role[ROLE_BORDER].mono);
-		assert_int_not_equal(t.role[ROLE_FIELD_FOCUS].mono, t.role[ROLE_FIELD].mono);
-		assert_int_not_equal(t.role[ROLE_BUTTON_FOCUS].mono, t.role[ROLE_BUTTON].mono);
-		assert_int_not_equal(t.role[ROLE_NOTICE_ERROR].mono, t.role[ROLE_NOTICE_INFO].mono);
+/* The user's own stand among the others; one that inherits itself comes to an end. */
+static void test_list_and_circle(void **state)
+{
+	static const char text[] = "[meta]\ninherits = round\n";
+	char dir[] = "/tmp/vmdeck-themes-XXXXXX", path[128];
+	struct theme_log log = {0};
+	struct theme t;
+	char **names;
+	bool found = false;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/vmdeck/themes", dir);
+	assert_int_equal(dir_make(path, 0700, NULL), 0);
+	snprintf(path, sizeof(path), "%s/vmdeck/themes/round.theme", dir);
+	assert_int_equal(file_write_atomic(path, text, strlen(text), 0600, NULL), 0);
+	setenv("XDG_CONFIG_HOME", dir, 1);
+	names = themes_list();
+	for (int i = 0; names[i]; i++) {
+		assert_true(i == 0 || strcmp(names[i - 1], names[i]) < 0);
+		found = found || strcmp(names[i], "round") == 0;
 	}
+	assert_true(found);
+	themes_free(names);
+	theme_load(&t, "round", &log);
+	assert_non_null(strstr(log.first, "inherits more than"));
+	assert_int_equal(t.role[ROLE_STATE_FAILED].fg.col16, 1);
+	unsetenv("XDG_CONFIG_HOME");
+	assert_int_equal(tree_remove(dir, NULL), 0);
 }
 
 static void test_complaints(void **state)
@@ -183,7 +336,7 @@ static void test_missing(void **state)
 	assert_same(&t, &builtin);
 	/* A theme that inherits itself ends. */
 	memset(&log, 0, sizeof(log));
-	theme_parse(&t, "x", "[meta]\ninherits = no-such-theme\n", 0, &log);
+	theme_parse(&t, "x", "[meta]\ninherits = no-such-theme\n", NULL, &log);
 	assert_true(log.count > 0);
 }
 
@@ -207,7 +360,7 @@ static void test_noise(void **state)
 			text[n++] = alphabet[(seed >> 33) % (sizeof(alphabet) - 1)];
 		}
 		text[n] = '\0';
-		theme_parse(&t, "noise", text, 0, &log);
+		theme_parse(&t, "noise", text, NULL, &log);
 	}
 }
 
@@ -217,6 +370,10 @@ int main(void)
 		cmocka_unit_test(test_builtin),
 		cmocka_unit_test(test_shipped),
 		cmocka_unit_test(test_mono_differs),
+		cmocka_unit_test(test_stated),
+		cmocka_unit_test(test_contrast),
+		cmocka_unit_test(test_palette_is_inherited),
+		cmocka_unit_test(test_list_and_circle),
 		cmocka_unit_test(test_complaints),
 		cmocka_unit_test(test_colours),
 		cmocka_unit_test(test_nearest),

@@ -22,6 +22,14 @@ void act_HELP(struct app *a, const char *arg)
 	help_open(a);
 }
 
+void act_THEME(struct app *a, const char *arg)
+{
+	if (*arg)
+		app_take_theme(a, arg);
+	else
+		theme_picker_open(a);
+}
+
 void act_RESYNC(struct app *a, const char *arg)
 {
 	(void)arg;

@@ -272,19 +272,6 @@ static void start_watchers(struct app *a)
 	ev_signal_start(a->loop, &a->w.cont);
 }
 
-static void load_theme(struct app *a)
-{
-	struct theme_log log = {0};
-
-	theme_load(&a->theme, a->opts->theme, &log);
-	paint_init(&a->paint, &a->theme, term_depth(a->opts->no_color),
-		a->opts->ascii || !term_utf8());
-	if (log.count > 1)
-		app_notice(a, NOTICE_WARN, "%s (and %d more)", log.first, log.count - 1);
-	else if (log.count)
-		app_notice(a, NOTICE_WARN, "%s", log.first);
-}
-
 void app_init(struct app *a, const struct console_opts *o)
 {
 	static const struct decks_handler decks_handler = {app_deck_notice, attach_released};
@@ -308,6 +295,7 @@ void app_fini(struct app *a)
 		app_pop(a);
 	calls_fini(a);
 	attach_fini(a);
+	theme_watch_stop(a);
 	decks_fini(&a->decks);
 	link_fini(&a->link);
 	feed_hub_fini(&a->hub);
@@ -325,7 +313,8 @@ static int app_run(struct app *a, struct err *e)
 
 	if (r < 0)
 		return r;
-	load_theme(a);
+	app_take_theme(a, a->opts->theme);
+	theme_watch_start(a);
 	start_watchers(a);
 	app_take_size(a);
 	/* Something to look at while a daemon is started. */

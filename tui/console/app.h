@@ -96,6 +96,7 @@ struct app {
 	ev_tstamp drawn;
 	struct {
 		ev_io input;
+		ev_io themes; /* theme files that change */
 		ev_prepare turn;
 		ev_timer frame;  /* next frame while output floods in */
 		ev_timer tick;   /* ages of waits, only while there are any */
@@ -117,6 +118,15 @@ void app_push(struct app *a, struct layer *l);
 void app_pop(struct app *a); /* frees the top layer */
 void app_quit(struct app *a, int code);
 void app_key(struct app *a, console_key k);
+
+/* ---- app_theme.c */
+/* Shows a theme by name (NULL: that of the environment, else the default); what is wrong in it is a
+ * notice. */
+void app_take_theme(struct app *a, const char *name);
+void app_paint_theme(struct app *a, const struct theme *t);
+/* Reads the theme again when a theme file changes, from now on. */
+void theme_watch_start(struct app *a);
+void theme_watch_stop(struct app *a);
 
 /* ---- select.c: rows, selection, the shown deck */
 struct table *app_table(struct app *a); /* of the view that is shown */
@@ -183,6 +193,7 @@ bool app_has_waits(struct app *a);
 
 /* ---- layers */
 void help_open(struct app *a);
+void theme_picker_open(struct app *a);
 struct prompt_ops {
 	void (*change)(struct app *a, const char *text); /* may be NULL */
 	void (*done)(struct app *a, const char *text, bool accepted);

@@ -28,11 +28,12 @@ enum section { SECTION_NONE, SECTION_META, SECTION_PALETTE, SECTION_ROLES, SECTI
 
 /* One file while it is read. */
 struct parser {
+	const struct theme_heir *heir;
 	const char *file;
 	int line;
 	struct theme_log *log;
 	enum section section;
-	char inherits[64];
+	char inherits[64], variant[16];
 	struct {
 		char name[32];
 		struct colour colour;
@@ -62,15 +63,25 @@ void theme_complain(struct theme_log *log, const char *file, int line, const cha
 		snprintf(log->first, sizeof(log->first), "%s", what);
 }
 
-/* A colour of the palette, or one that is spelled out. */
-static bool palette_parse(const struct parser *p, const char *s, struct colour *ret)
+static bool palette_find(const struct parser *p, const char *name, struct colour *ret)
 {
 	for (int i = 0; i < p->palette_count; i++)
-		if (strcmp(s, p->palette[i].name) == 0) {
+		if (strcmp(name, p->palette[i].name) == 0) {
 			*ret = p->palette[i].colour;
 			return true;
 		}
-	return colour_parse(s, ret);
+	return false;
+}
+
+/* A colour of the palette (that of the theme which was asked for wins over those of the ones it
+ * inherits), or one that is spelled out. */
+static bool palette_parse(const struct parser *p, const char *s, struct colour *ret)
+{
+	bool found = palette_find(p, s, ret);
+
+	for (const struct theme_heir *h = p->heir; h; h = h->heir)
+		found = palette_find(h->parser, s, ret) || found;
+	return found || colour_parse(s, ret);
 }
 
 static uint8_t attr_parse(const char *s, size_t n)
@@ -202,6 +213,8 @@ static void parse_meta(struct parser *p, const char *key, const char *value)
 		theme_complain(p->log, p->file, p->line, "unknown key '%.40s' in [meta]", key);
 	else if (strcmp(key, "inherits") == 0)
 		snprintf(p->inherits, sizeof(p->inherits), "%s", value);
+	else if (strcmp(key, "variant") == 0)
+		snprintf(p->variant, sizeof(p->variant), "%s", value);
 }
 
 static void parse_section(struct parser *p, const char *line)
@@ -310,12 +323,14 @@ static void theme_parse_lines(struct parser *p, const char *text)
 	}
 }
 
-void theme_parse(
-	struct theme *t, const char *file, const char *text, int depth, struct theme_log *log)
+void theme_parse(struct theme *t, const char *file, const char *text, const struct theme_heir *heir,
+	struct theme_log *log)
 {
 	struct parser *p = xcalloc(1, sizeof(*p));
+	struct theme_heir self = {heir, p, file};
 	bool alone;
 
+	p->heir = heir;
 	p->file = file;
 	p->log = log;
 	for (int i = 0; i < 16; i++)
@@ -323,11 +338,33 @@ void theme_parse(
 	theme_parse_lines(p, text);
 	alone = strcmp(p->inherits, "none") == 0;
 	if (p->inherits[0] && !alone)
-		theme_load_depth(t, p->inherits, depth + 1, log);
+		theme_inherit(t, p->inherits, &self, log);
 	else
 		theme_builtin(t);
 	theme_resolve(t, p, alone);
+	if (p->variant[0])
+		snprintf(t->variant, sizeof(t->variant), "%s", p->variant);
 	free(p);
+}
+
+static bool colour_same(const struct colour *a, const struct colour *b)
+{
+	return a->rgb == b->rgb && a->col256 == b->col256 && a->col16 == b->col16;
+}
+
+bool theme_same(const struct theme *a, const struct theme *b)
+{
+	for (int i = 0; i < ROLE__COUNT; i++) {
+		const struct style *x = &a->role[i], *y = &b->role[i];
+
+		if (!colour_same(&x->fg, &y->fg) || !colour_same(&x->bg, &y->bg) ||
+			x->attrs != y->attrs || x->mono != y->mono)
+			return false;
+	}
+	for (int i = 0; i < 16; i++)
+		if (!colour_same(&a->ansi[i], &b->ansi[i]))
+			return false;
+	return true;
 }
 
 void theme_builtin(struct theme *t)
@@ -337,6 +374,7 @@ void theme_builtin(struct theme *t)
 
 	p->file = "built-in theme";
 	snprintf(t->name, sizeof(t->name), "default");
+	snprintf(t->variant, sizeof(t->variant), "any");
 	for (int i = 0; i < ROLE__COUNT; i++) {
 		snprintf(text, sizeof(text), "%s", role_table[i].style);
 		style_parse(p, text, &t->role[i]);

@@ -44,7 +44,7 @@ struct style {
 };
 
 struct theme {
-	char name[64];
+	char name[64], variant[16]; /* variant: "dark", "light", "any" */
 	struct style role[ROLE__COUNT];
 	struct colour ansi[16]; /* guest colours 0..15; COLOUR_UNSET: the terminal's */
 };
@@ -55,6 +55,16 @@ struct theme_log {
 	char first[300];
 };
 
+/* A theme on whose behalf another one is read: its palette wins, and chains have an end. */
+struct theme_heir {
+	const struct theme_heir *heir; /* that it is read for itself; NULL: it was asked for */
+	const struct parser *parser;
+	const char *file; /* what it inherits may stand beside it */
+};
+
+/* Whether both look alike. */
+bool theme_same(const struct theme *a, const struct theme *b);
+
 /* The built-in theme. */
 void theme_builtin(struct theme *t);
 
@@ -64,9 +74,11 @@ void theme_builtin(struct theme *t);
  * one. */
 void theme_load(struct theme *t, const char *name, struct theme_log *log);
 
-/* Parses text as the theme `file`; inherited themes are loaded by name. depth: 0. */
-void theme_parse(
-	struct theme *t, const char *file, const char *text, int depth, struct theme_log *log);
+/* Parses text as the theme `file`; inherited themes are loaded by name. A colour of its palette
+ * replaces that of the same name in what it inherits, so a theme may be a palette alone. heir: NULL
+ * for the theme that was asked for. */
+void theme_parse(struct theme *t, const char *file, const char *text, const struct theme_heir *heir,
+	struct theme_log *log);
 
 /* "#rrggbb", 0 to 255, an ANSI name, "default", or what each depth shows: "#rrggbb/0-255/0-15". */
 bool colour_parse(const char *s, struct colour *ret);
@@ -80,9 +92,17 @@ int32_t colour_rgb_of(int index);
 int theme_find(const char *name, char *out, size_t n, struct err *e);
 void theme_complain(struct theme_log *log, const char *file, int line, const char *fmt, ...)
 	printf_like(4, 5);
-/* Reads the file at path as theme t. */
-int theme_read(struct theme *t, const char *path, int depth, struct theme_log *log);
-/* As theme_load for an inherited name: depth limits chains. */
-void theme_load_depth(struct theme *t, const char *name, int depth, struct theme_log *log);
+/* Reads the file at path as theme t. heir: as for theme_parse. */
+int theme_read(
+	struct theme *t, const char *path, const struct theme_heir *heir, struct theme_log *log);
+/* As theme_load, for the name that a theme inherits. */
+void theme_inherit(
+	struct theme *t, const char *name, const struct theme_heir *heir, struct theme_log *log);
+
+/* Names of all themes there are, sorted, each once; NULL at the end. Free with themes_free. */
+char **themes_list(void);
+void themes_free(char **names);
+/* The folders that are searched, one at a time from i = 0 on: false behind the last. */
+bool theme_folder(int i, char *out, size_t n);
 
 #endif
