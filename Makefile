@@ -130,7 +130,7 @@ UNIT_SRC  := $(wildcard tests/unit/test_*.c)
 UNIT_BIN  := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/%)
 unit_line  = $(shell sed -n 's|^// $(2): *||p' $(1))
 define unit_rule
-$(B)/tests/$(notdir $(1:.c=)): $(B)/$(1:.c=.o) $(addprefix $(B)/backend-,$(addsuffix .a,$(call unit_line,$(1),LIBS))) $(patsubst %.c,$(B)/%.o,$(call unit_line,$(1),OBJS)) $(WIRE_O)
+$(B)/tests/$(notdir $(1:.c=)): $(B)/$(1:.c=.o) $(addprefix $(B)/backend-,$(addsuffix .a,$(call unit_line,$(1),LIBS))) $(patsubst %.c,$(B)/%.o,$(wildcard $(call unit_line,$(1),OBJS))) $(WIRE_O)
 	@mkdir -p $$(@D)
 	@echo "  LD   tests/$$(@F)"
 	$(Q)$$(CC) $$(LD_$$(V)) -o $$@ $$(filter %.o,$$^) $$(filter %.a,$$^) -lcmocka $$(LDLIBS_TUI) $$(LDLIBS_BACKEND)

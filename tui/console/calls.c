@@ -155,7 +155,7 @@ static void on_event(void *user, struct json_object *event, bool gap)
 	if (gap)
 		app_load(a);
 	/* A VM that is new and wanted gets its pane before its first ruled line. */
-	app_refresh(a, changed);
+	app_refresh_vm(a, changed, id);
 	decks_event(&a->decks, event);
 	if (todo.get_vm && id)
 		app_get_vm(a, id);

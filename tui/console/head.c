@@ -61,11 +61,18 @@ static void put_states(const struct app *a, struct pen *pen)
 static void put_filter(struct app *a, struct pen *pen)
 {
 	const struct table *t = app_table(a);
-	int all = t->view->count(&a->model);
+	int all = table_all(t, &a->model);
 
+	if (t->frozen.rows)
+		pen_printf(pen, ROLE_HEAD_STRONG, "  FROZEN %d s, %u change%s",
+			(int)((mono_ns() - t->frozen.since_ns) / 1000000000), t->frozen.changes,
+			t->frozen.changes == 1 ? "" : "s");
+	if (marks_count(&t->marks))
+		pen_printf(pen, ROLE_HEAD_STRONG, "  %d marked", marks_count(&t->marks));
 	if (t->filter[0])
-		pen_printf(pen, ROLE_HEAD_STRONG, "  /%s: %d of %d %s%s", t->filter, t->count, all,
-			t->view->one, all == 1 ? "" : "s");
+		pen_printf(pen, ROLE_HEAD_STRONG, "  /%s: %d of %d %s%s",
+			t->filter + (t->filter[0] == '/'), t->count, all, t->view->one,
+			all == 1 ? "" : "s");
 }
 
 void draw_head(struct app *a)
