@@ -81,6 +81,16 @@ void act_UNMARK(struct app *a, const char *arg)
 	tell_marks(a);
 }
 
+void act_RESULTS(struct app *a, const char *arg)
+{
+	(void)arg;
+	if (a->gather)
+		gather_view_open(a);
+	else
+		app_notice(a, NOTICE_INFO,
+			"no command was run in marked VMs yet (Space marks, e runs)");
+}
+
 /* ---- order, freeze, undo --------------------------------------------------------------------- */
 
 void act_SORT(struct app *a, const char *arg)

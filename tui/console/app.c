@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "backend/base/str.h"
+#include "tui/console/bulk.h"
+#include "tui/console/gather.h"
 #include "tui/console/term.h"
 
 #define FRAME_EVERY   (1. / 30) /* s between frames that only guest output asks for */
@@ -307,6 +309,8 @@ void app_fini(struct app *a)
 	while (a->top)
 		app_pop(a);
 	calls_fini(a);
+	bulk_fini(a);
+	gather_free(a->gather);
 	attach_fini(a);
 	decks_fini(&a->decks);
 	link_fini(&a->link);

@@ -20,6 +20,8 @@
 
 struct app;
 struct layer;
+struct gather;
+struct bulk;
 
 /* What lies over the base view and gets the keys first: prompt, dialog, help. */
 struct layer_ops {
@@ -87,6 +89,8 @@ struct app {
 	struct layer *top;
 	struct history commands, execs;
 	struct undo undo;
+	struct gather *gather; /* the last command in many VMs; owned */
+	struct bulk *bulks;    /* calls for many rows that are under way */
 	struct {
 		enum notice_kind kind;
 		char text[400];
@@ -215,7 +219,8 @@ void clone_dialog_open(struct app *a, const char *name, const char *id, const ch
 void pool_dialog_open(struct app *a, const struct deck_snapshot *s, const char *count);
 void command_open(struct app *a);
 void filter_open(struct app *a);
-void sort_menu_open(struct app *a); /* sort_menu.c */
+void sort_menu_open(struct app *a);   /* sort_menu.c */
+void gather_view_open(struct app *a); /* gather_view.c; there is a gather */
 void exec_open(struct app *a);
 
 #endif

@@ -5,6 +5,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "tui/console/app.h"
+#include "tui/console/gather.h"
 
 /* One call under way; freed by its answer, which comes exactly once (also when the daemon dies). */
 struct call {
@@ -140,6 +141,7 @@ static void on_down(void *user, const struct err *why)
 	memset(a->lists, 0, sizeof(a->lists));
 	a->timing[0] = '\0';
 	decks_link(&a->decks, why);
+	gather_lost(a->gather, why);
 	app_refresh(a, model_set_stale(&a->model, true));
 	app_notice(a, NOTICE_WARN, "daemon lost, reconnecting: %s", why->msg);
 }

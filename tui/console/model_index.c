@@ -5,9 +5,9 @@
 #include "backend/base/util.h"
 #include "tui/console/model_impl.h"
 
+/* Entries taken out slow look-ups: after so many the table is made anew. */
+#define LEFTOVER_MAX 1024
 #define FIRST_SIZE   64
-#define LEFTOVER_MAX 1024 /* entries taken out before the table is made anew: they slow look-ups   \
-			   */
 
 static void make(struct model *m, int size)
 {
