@@ -92,6 +92,7 @@ void app_key(struct app *a, console_key k)
 
 	a->urgent = true;
 	app_dirty(a);
+	app_settle_rows(a);
 	if (paste_key(a, k) || k == K_NONE)
 		return;
 	a->notice.text[0] = '\0';

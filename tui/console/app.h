@@ -138,6 +138,8 @@ struct deck *app_deck(struct app *a); /* that is shown, or NULL */
 void app_select_row(struct app *a, int row);
 /* After a change of model, filter, or size: rows, selection, layout, streams. */
 void app_refresh(struct app *a, unsigned changed);
+/* Before rows are looked at by a key or a frame: makes those that are late. */
+void app_settle_rows(struct app *a);
 /* The same when nothing but this VM has changed. */
 void app_refresh_vm(struct app *a, unsigned changed, const char *id);
 /* After a change of filter, order or freeze of the shown view. */

@@ -6,6 +6,7 @@
 #define SETTLE_DELAY   0.06 /* s the selection rests before streams are opened for it */
 #define ROWS_FOR_LISTS 40   /* below, a view whose detail is the point lists few rows */
 #define FEW_ROWS       4
+#define LONG_LIST      200 /* rows */
 
 const struct view *const views[] = {
 	[VIEW_VMS] = &view_vms,
@@ -180,6 +181,7 @@ static void refill(struct app *a, struct table *t)
 		t->view->newest_first && t->list.sel == 0 && t->sort == SORT_NATURAL && !t->reverse;
 	int row;
 
+	t->late = false;
 	table_fill(t, &a->model);
 	row = newest ? 0 : table_find(t, t->selected);
 	if (t == app_table(a))
@@ -202,11 +204,29 @@ static bool must_fill(struct table *t, unsigned changed, const struct deck_vm *v
 	return !vm || t->view != &view_vms || (changed & MODEL_VMS) || table_moved(t, vm);
 }
 
+/* A burst of events that brings many rows into a long list makes it anew once a frame, not once an
+ * event. vm is in the model still, so no row has gone. */
+static bool may_wait(const struct app *a, const struct table *t, const struct deck_vm *vm)
+{
+	return vm && t->count > LONG_LIST && !a->expect[0];
+}
+
+void app_settle_rows(struct app *a)
+{
+	if (a->table[VIEW_VMS].late)
+		refill(a, &a->table[VIEW_VMS]);
+}
+
 static void refresh(struct app *a, unsigned changed, const struct deck_vm *vm)
 {
+	struct table *vms = &a->table[VIEW_VMS];
+
 	if (changed & view_vms.changes) {
-		if (must_fill(&a->table[VIEW_VMS], changed, vm))
-			refill(a, &a->table[VIEW_VMS]);
+		if (vms->late || must_fill(vms, changed, vm)) {
+			vms->late = true;
+			if (!may_wait(a, vms, vm))
+				refill(a, vms);
+		}
 		if (take_expected(a) || !app_deck(a) || !ev_is_active(&a->w.settle)) {
 			ev_timer_stop(a->loop, &a->w.settle);
 			app_sync_deck(a);

@@ -80,6 +80,7 @@ struct table {
 	char selected[80]; /* key of the selected row; "" when there is none */
 	int sort;          /* column, or SORT_NATURAL */
 	bool reverse;
+	bool late; /* rows that the model has still, but others or in another order by now */
 	struct {
 		char *rows; /* owned copies, row_size each; NULL: the list is live */
 		int count;
