@@ -2,6 +2,7 @@
 // OBJS: tui/console/*.c
 /* Marks, filters, order, freeze and steps back in the whole console; what is asked before something
  * is done to many. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/test_console_env.h"
+#include "tui/console/gather.h"
 
 #define VM(id, name, state, created)                                                               \
 	"{\"id\":\"" id "\",\"name\":\"" name "\",\"state\":\"" state                              \
@@ -232,6 +234,97 @@ static void test_ask(void **state)
 	assert_true(find(a, "no command was run") >= 0);
 }
 
+/* A long list is made once a frame; rows that went are out of it at once. */
+static void test_long_list(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+	char id[16];
+
+	vms(a, "[]");
+	command(a, "sort name");
+	for (int i = 0; i < 500; i++) {
+		snprintf(id, sizeof(id), "vm%03d", 499 - i);
+		event(a, id, "vm.create", "{}");
+	}
+	assert_true(find(a, "500 of 500") >= 0);
+	assert_string_equal(((struct deck_vm *)app_table(a)->row[0])->id, "vm000");
+	assert_int_equal(app_table(a)->count, 500);
+	assert_string_equal(app_table(a)->selected, "vm499");
+	/* An event of one row moves no other. */
+	event(a, "vm250", "vitals", "{\"mem_total\":100,\"mem_available\":50}");
+	assert_false(app_table(a)->late);
+	event(a, "zz", "vm.create", "{}");
+	assert_true(app_table(a)->late);
+	event(a, "vm000", "vm.remove", "{}");
+	assert_false(app_table(a)->late);
+	assert_int_equal(app_table(a)->count, 500);
+	keys(a, "G");
+	assert_string_equal(app_table(a)->selected, "zz");
+	for (int i = 0; i < 500; i++) {
+		snprintf(id, sizeof(id), "vm%03d", i);
+		event(a, id, "vm.remove", "{}");
+		assert_null(model_find(&a->model, id));
+	}
+	assert_int_equal(app_table(a)->count, 1);
+	assert_int_equal(model_vms(&a->model), 1);
+	assert_int_equal(a->model.waiting, 0);
+}
+
+/* Ids that become the same once they are harmless are one row. */
+static void test_hostile_ids(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, "[" VM("x\\u0001", "a", "running", "1") "," VM("x\\u0002", "b", "running",
+		       "2") "," VM("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx1", "c",
+		       "running", "3") "," VM("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx2",
+		       "d", "running", "4") "]");
+	draw_screen(a);
+	assert_true(a->model.count < 4);
+	vms(a, "[]");
+	assert_int_equal(a->model.count, 0);
+	assert_int_equal(model_vms(&a->model), 0);
+}
+
+static void nothing(void *user)
+{
+	(void)user;
+}
+
+/* Answers of many, at every size of the screen. */
+static void test_gather_view(void **state)
+{
+	struct app *a = start(state);
+	struct err why = {EPIPE, "the daemon is gone"};
+
+	a->gather = gather_new("uname -a", 3, nothing, a);
+	for (int i = 0; i < 3; i++)
+		gather_add(a->gather, "a1", i ? "web-1" : "a-name-\x1b[31m");
+	keys(a, "E");
+	assert_true(find(a, "$ uname -a  0 of 3 done") >= 0);
+	gather_lost(a->gather, &why);
+	assert_true(find(a, "3 VMs, cancelled") >= 0);
+	assert_false(gather_busy(a->gather));
+	app_key(a, K_ENTER);
+	for (int h = 1; h < 30; h++) {
+		size(a, h, 1 + h * 5);
+		draw_screen(a);
+		keys(a, "jkGg");
+	}
+	size(a, 24, 80);
+	assert_true(find(a, "web-1, web-1") >= 0);
+	app_key(a, KEY_MOD_CTRL | 'c');
+	assert_true(find(a, "nothing runs any more") >= 0);
+	app_key(a, K_ESC);
+	assert_null(a->top);
+	/* What is asked before many, at every size too. */
+	keys(a, "*X");
+	for (int h = 1; h < 30; h++) {
+		size(a, h, 1 + h * 5);
+		draw_screen(a);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +335,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_freeze, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sort_menu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ask, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hostile_ids, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gather_view, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

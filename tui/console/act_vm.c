@@ -62,8 +62,8 @@ void act_INTERRUPT(struct app *a, const char *arg)
 	if (d && d->shown == TAB_EXEC && deck_signal(d, TAB_EXEC, SIGINT))
 		app_notice(a, NOTICE_INFO, "interrupt sent to '%s'", d->tab[TAB_EXEC].command);
 	else if (gather_cancel(a->gather))
-		app_notice(
-			a, NOTICE_INFO, "interrupt sent to what runs of '%s'", a->gather->command);
+		app_notice(a, NOTICE_INFO, "interrupt sent to what runs of '%.60s'",
+			a->gather->command);
 	else
 		app_notice(a, NOTICE_INFO, "nothing to interrupt here; q leaves the console");
 }

@@ -20,7 +20,7 @@ static void gather(struct bulk *b, const char *command)
 
 	if (gather_busy(a->gather)) {
 		app_notice(a, NOTICE_ERROR,
-			"'%s' still runs in %d VMs: E shows it, C-c there ends it",
+			"'%.60s' still runs in %d VMs: E shows it, C-c there ends it",
 			a->gather->command, a->gather->count - a->gather->done);
 		return;
 	}

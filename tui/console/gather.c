@@ -182,7 +182,7 @@ struct gather *gather_new(const char *command, int count, void (*changed)(void *
 {
 	struct gather *g = xcalloc(1, sizeof(*g));
 
-	snprintf(g->command, sizeof(g->command), "%s", command);
+	g->command = xstrdup(command);
 	g->item = xcalloc((size_t)max_of(count, 1), sizeof(*g->item));
 	g->group = xcalloc((size_t)max_of(count, 1), sizeof(struct gather_group *));
 	g->changed = changed;
@@ -221,6 +221,7 @@ void gather_free(struct gather *g)
 	}
 	free(g->group);
 	free(g->item);
+	free(g->command);
 	free(g);
 }
 

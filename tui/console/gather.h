@@ -45,7 +45,7 @@ struct gather_item {
 };
 
 struct gather {
-	char command[400];
+	char *command; /* owned */
 	struct gather_item *item;
 	int count, next, running, done;
 	struct gather_group **group; /* owned; most VMs first */
