@@ -121,6 +121,11 @@ $(B)/vmdeck-vsock.so: $(VSOCK_SRC:%.c=$(B)/pic/%.o)
 	@echo "  LD   $(@F)"
 	$(Q)gcc -shared -Wl,-z,relro,-z,now,-z,defs -o $@.tmp $^ -lpthread -ldl && mv $@.tmp $@
 
+# The console without a terminal, over many rows: part `rows` of the bench.
+$(B)/bench-rows: $(B)/tests/bench/rows.o $(patsubst %.c,$(B)/%.o,$(wildcard tui/console/*.c)) $(LIBS_TUI)
+	@echo "  LD   $(@F)"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_TUI)
+
 # ---- tests ---------------------------------------------------------------------------------------
 # tests/unit/test_X.c -> $(B)/tests/test_X; links the archives it names in `// LIBS: a b` (any of
 # base api vsock vmm image guest events rpc vm, in link order) and `// OBJS: path.c` objects (`*` too).
@@ -220,7 +225,7 @@ check-format: ## fail when clang-format would change something
 	@clang-format --dry-run -Werror $(CSOURCES)
 
 bench: deps ## measure against bare QEMU in the same run; prints ratios
-	@$(MAKE) --no-print-directory V=rel all
+	@$(MAKE) --no-print-directory V=rel all build/rel/bench-rows
 	@python3 tests/bench/run.py --build build/rel
 
 fuzz: ## run each fuzzer for 60 s

@@ -129,7 +129,7 @@ static void test_commands(void **state)
 	assert_true(find(a, "page-down page-up pause") >= 0);
 	app_key(a, K_ESC);
 	keys(a, ":fil\t");
-	assert_true(find(a, "show only rows") >= 0);
+	assert_true(find(a, "rows with: text") >= 0);
 	keys(a, "web\r");
 	assert_string_equal(app_table(a)->filter, "web");
 	keys(a, ":zoom now\r");

@@ -1,5 +1,6 @@
 // LIBS: base
 // OBJS: tui/console/model.c tui/console/model_event.c tui/console/model_json.c
+// OBJS: tui/console/model_index.c
 // OBJS: tui/console/model_log.c tui/console/model_snapshot.c tui/console/model_timing.c
 /* The console's mirror of the daemon, from the JSON that the daemon sends. */
 #include <setjmp.h>

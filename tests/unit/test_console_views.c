@@ -251,7 +251,7 @@ static void test_events(void **state)
 	keys(a, "/");
 	app_key(a, KEY_MOD_CTRL | 'u');
 	keys(a, "nothing\r");
-	assert_true(shows(a, "No event contains 'nothing'"));
+	assert_true(shows(a, "No event matches 'nothing'"));
 	app_key(a, K_ESC);
 	assert_int_equal(app_table(a)->count, MODEL_EVENTS_MAX);
 	/* Stored ones that come late fall between. */

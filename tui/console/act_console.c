@@ -5,7 +5,7 @@
 void act_FILTER(struct app *a, const char *arg)
 {
 	if (*arg)
-		app_set_filter(a, arg);
+		app_filter(a, arg);
 	else
 		filter_open(a);
 }
@@ -57,34 +57,37 @@ void act_QUIT(struct app *a, const char *arg)
 	app_quit(a, 0);
 }
 
+/* `:vms web state=running` also sets the filter. */
+static void show(struct app *a, enum view_id view, const char *filter)
+{
+	app_show(a, view);
+	if (*filter)
+		app_filter(a, filter);
+}
+
 void act_VMS(struct app *a, const char *arg)
 {
-	(void)arg;
-	app_show(a, VIEW_VMS);
+	show(a, VIEW_VMS, arg);
 }
 
 void act_SNAPSHOTS(struct app *a, const char *arg)
 {
-	(void)arg;
-	app_show(a, VIEW_SNAPSHOTS);
+	show(a, VIEW_SNAPSHOTS, arg);
 }
 
 void act_RESTORES(struct app *a, const char *arg)
 {
-	(void)arg;
-	app_show(a, VIEW_RESTORES);
+	show(a, VIEW_RESTORES, arg);
 }
 
 void act_IMAGES(struct app *a, const char *arg)
 {
-	(void)arg;
-	app_show(a, VIEW_IMAGES);
+	show(a, VIEW_IMAGES, arg);
 }
 
 void act_EVENTS(struct app *a, const char *arg)
 {
-	(void)arg;
-	app_show(a, VIEW_EVENTS);
+	show(a, VIEW_EVENTS, arg);
 }
 
 /* The next column on the screen that has a title, round by way of the natural order. */
@@ -93,12 +96,13 @@ static void sort_by(struct app *a, int step)
 	struct table *t = app_table(a);
 	int n = t->view->column_count, widths[COLUMNS_MAX];
 
+	undo_push(&a->undo, t, a->at, "order");
 	table_widths(t->view, a->layout.list.w, widths);
 	do
 		t->sort = (t->sort + 1 + step + n + 1) % (n + 1) - 1;
 	while (t->sort != SORT_NATURAL &&
 		(!widths[t->sort] || !t->view->columns[t->sort].title[0]));
-	app_refresh(a, t->view->changes);
+	app_refill(a);
 	if (t->sort == SORT_NATURAL)
 		app_notice(a, NOTICE_INFO, "in the usual order");
 	else
@@ -121,6 +125,7 @@ void act_SORT_PREVIOUS(struct app *a, const char *arg)
 void act_SORT_TURN(struct app *a, const char *arg)
 {
 	(void)arg;
+	undo_push(&a->undo, app_table(a), a->at, "order");
 	app_table(a)->reverse = !app_table(a)->reverse;
-	app_refresh(a, app_table(a)->view->changes);
+	app_refill(a);
 }

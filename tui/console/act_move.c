@@ -114,7 +114,7 @@ static bool go_back(struct app *a)
 	} else if (a->focus == FOCUS_PANE) {
 		a->focus = FOCUS_LIST;
 	} else if (app_table(a)->filter[0]) {
-		app_set_filter(a, "");
+		app_filter(a, "");
 	} else if (a->at != VIEW_VMS) {
 		app_show(a, VIEW_VMS);
 	} else {

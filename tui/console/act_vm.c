@@ -4,6 +4,7 @@
 
 #include "backend/base/jsonx.h"
 #include "tui/console/act.h"
+#include "tui/console/gather.h"
 
 static struct json_object *vm_params(const char *id)
 {
@@ -60,6 +61,9 @@ void act_INTERRUPT(struct app *a, const char *arg)
 	(void)arg;
 	if (d && d->shown == TAB_EXEC && deck_signal(d, TAB_EXEC, SIGINT))
 		app_notice(a, NOTICE_INFO, "interrupt sent to '%s'", d->tab[TAB_EXEC].command);
+	else if (gather_cancel(a->gather))
+		app_notice(a, NOTICE_INFO, "interrupt sent to what runs of '%.60s'",
+			a->gather->command);
 	else
 		app_notice(a, NOTICE_INFO, "nothing to interrupt here; q leaves the console");
 }

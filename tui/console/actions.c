@@ -81,17 +81,17 @@ static bool is_command(enum action a)
 enum action action_by_name(const char *name, size_t n)
 {
 	enum action found = ACT_NONE;
+	int count = 0;
 
 	for (int i = 0; i < ACT__COUNT && n > 0; i++) {
 		if (!is_command((enum action)i) || strncmp(action_table[i].name, name, n) != 0)
 			continue;
 		if (action_table[i].name[n] == '\0')
 			return (enum action)i;
-		if (found != ACT_NONE)
-			return ACT_NONE;
 		found = (enum action)i;
+		count++;
 	}
-	return found;
+	return count == 1 ? found : ACT_NONE;
 }
 
 char *action_key_text(enum action a, char *out, size_t n)

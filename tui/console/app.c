@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "backend/base/str.h"
+#include "tui/console/bulk.h"
+#include "tui/console/gather.h"
 #include "tui/console/term.h"
 
 #define FRAME_EVERY   (1. / 30) /* s between frames that only guest output asks for */
@@ -90,6 +92,7 @@ void app_key(struct app *a, console_key k)
 
 	a->urgent = true;
 	app_dirty(a);
+	app_settle_rows(a);
 	if (paste_key(a, k) || k == K_NONE)
 		return;
 	a->notice.text[0] = '\0';
@@ -294,6 +297,8 @@ void app_fini(struct app *a)
 	while (a->top)
 		app_pop(a);
 	calls_fini(a);
+	bulk_fini(a);
+	gather_free(a->gather);
 	attach_fini(a);
 	theme_watch_stop(a);
 	decks_fini(&a->decks);
@@ -304,6 +309,7 @@ void app_fini(struct app *a)
 	model_fini(&a->model);
 	history_fini(&a->commands);
 	history_fini(&a->execs);
+	undo_fini(&a->undo);
 	ev_loop_destroy(a->loop);
 }
 

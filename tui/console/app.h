@@ -15,10 +15,13 @@
 #include "tui/console/model.h"
 #include "tui/console/notice.h"
 #include "tui/console/paint.h"
+#include "tui/console/undo.h"
 #include "tui/console/views.h"
 
 struct app;
 struct layer;
+struct gather;
+struct bulk;
 
 /* What lies over the base view and gets the keys first: prompt, dialog, help. */
 struct layer_ops {
@@ -85,6 +88,9 @@ struct app {
 
 	struct layer *top;
 	struct history commands, execs;
+	struct undo undo;
+	struct gather *gather; /* the last command in many VMs; owned */
+	struct bulk *bulks;    /* calls for many rows that are under way */
 	struct {
 		enum notice_kind kind;
 		char text[400];
@@ -142,8 +148,17 @@ struct deck *app_deck(struct app *a); /* that is shown, or NULL */
 void app_select_row(struct app *a, int row);
 /* After a change of model, filter, or size: rows, selection, layout, streams. */
 void app_refresh(struct app *a, unsigned changed);
+/* Before rows are looked at by a key or a frame: makes those that are late. */
+void app_settle_rows(struct app *a);
+/* The same when nothing but this VM has changed. */
+void app_refresh_vm(struct app *a, unsigned changed, const char *id);
+/* After a change of filter, order or freeze of the shown view. */
+void app_refill(struct app *a);
 void app_sync_deck(struct app *a);
+/* A filter that is wrong is told in the prompt, or as a notice, and the old one stays. */
 void app_set_filter(struct app *a, const char *text);
+/* The same as one step that can be undone. */
+void app_filter(struct app *a, const char *text);
 void app_layout(struct app *a);
 
 /* ---- fetch.c: what the console asks by itself */
@@ -202,6 +217,8 @@ struct prompt_ops {
 };
 void prompt_open(struct app *a, const char *label, const char *text, const struct prompt_ops *ops,
 	struct history *history);
+/* What the prompt on top shows behind the text, until the next key; false: none is open. */
+bool prompt_hint(struct app *a, const char *text);
 void history_add(struct history *h, const char *line);
 void history_fini(struct history *h);
 /* Asks; yes gets the subject (a VM id). danger: a dialog whose default is No; else one line, y. */
@@ -215,6 +232,8 @@ void clone_dialog_open(struct app *a, const char *name, const char *id, const ch
 void pool_dialog_open(struct app *a, const struct deck_snapshot *s, const char *count);
 void command_open(struct app *a);
 void filter_open(struct app *a);
+void sort_menu_open(struct app *a);   /* sort_menu.c */
+void gather_view_open(struct app *a); /* gather_view.c; there is a gather */
 void exec_open(struct app *a);
 
 #endif

@@ -29,7 +29,7 @@ static const struct deck_vm *waiting(struct app *a)
 
 	if (vm && waits(vm))
 		return vm;
-	for (int i = 0; i < a->model.count; i++)
+	for (int i = 0; a->model.waiting && i < a->model.count; i++)
 		if (waits(a->model.vm[i]))
 			return a->model.vm[i];
 	return NULL;
@@ -37,7 +37,8 @@ static const struct deck_vm *waiting(struct app *a)
 
 bool app_has_waits(struct app *a)
 {
-	return a->link.client && (waiting(a) != NULL || a->calls);
+	return (a->link.client && (waiting(a) != NULL || a->calls)) ||
+	       app_table(a)->frozen.rows; /* its age is shown */
 }
 
 static void draw_build(struct pen *pen, const struct deck_image *im)

@@ -5,6 +5,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "tui/console/app.h"
+#include "tui/console/gather.h"
 
 /* One call under way; freed by its answer, which comes exactly once (also when the daemon dies). */
 struct call {
@@ -140,6 +141,7 @@ static void on_down(void *user, const struct err *why)
 	memset(a->lists, 0, sizeof(a->lists));
 	a->timing[0] = '\0';
 	decks_link(&a->decks, why);
+	gather_lost(a->gather, why);
 	app_refresh(a, model_set_stale(&a->model, true));
 	app_notice(a, NOTICE_WARN, "daemon lost, reconnecting: %s", why->msg);
 }
@@ -155,7 +157,7 @@ static void on_event(void *user, struct json_object *event, bool gap)
 	if (gap)
 		app_load(a);
 	/* A VM that is new and wanted gets its pane before its first ruled line. */
-	app_refresh(a, changed);
+	app_refresh_vm(a, changed, id);
 	decks_event(&a->decks, event);
 	if (todo.get_vm && id)
 		app_get_vm(a, id);

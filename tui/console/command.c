@@ -80,12 +80,14 @@ void command_open(struct app *a)
 static void filter_done(struct app *a, const char *text, bool accepted)
 {
 	app_set_filter(a, accepted ? text : "");
+	undo_settle(&a->undo, a->table);
 }
 
 void filter_open(struct app *a)
 {
 	static const struct prompt_ops ops = {app_set_filter, filter_done, NULL};
 
+	undo_push(&a->undo, app_table(a), a->at, "filter");
 	prompt_open(a, "filter: ", app_table(a)->filter, &ops, NULL);
 }
 

@@ -1,5 +1,6 @@
 /* Actions to their functions, behind the checks of the table. */
 #include "tui/console/act.h"
+#include "tui/console/bulk.h"
 
 static void (*const action_fn[ACT__COUNT])(struct app *a, const char *arg) = {
 #define ACTION(id, name, contexts, keys, needs, flags, label, help) [ACT_##id] = act_##id,
@@ -13,6 +14,8 @@ void action_run(struct app *a, enum action act, const char *arg)
 	struct action_on on = app_on(a);
 	char why[300];
 
+	if (bulk_run(a, act, arg))
+		return;
 	if (!named && !action_allowed(act, &on, why, sizeof(why))) {
 		app_notice(a, NOTICE_WARN, "%s", why);
 		return;

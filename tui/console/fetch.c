@@ -94,7 +94,7 @@ static void on_vm(void *user, int r, struct json_object *result, const struct er
 	(void)e;
 	/* Gone meanwhile: the event that says so is on its way. */
 	if (r == 0)
-		app_refresh(a, model_set_vm(&a->model, result));
+		app_refresh_vm(a, model_set_vm(&a->model, result), jsonx_str(result, "id"));
 }
 
 void app_get_vm(struct app *a, const char *id)

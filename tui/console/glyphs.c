@@ -23,6 +23,7 @@ static const struct {
 	[GLYPH_MORE_UP] = {"\u2191", "^"},
 	[GLYPH_MORE_DOWN] = {"\u2193", "v"},
 	[GLYPH_POINTER] = {"\u203a", ">"},
+	[GLYPH_MARK] = {"\u25b8", "+"},
 	[GLYPH_DOT] = {"\u00b7", "."},
 	[GLYPH_ELLIPSIS] = {"\u2026", "~"},
 };

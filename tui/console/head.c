@@ -29,9 +29,10 @@ static int tabs_columns(const struct app *a, bool whole)
 	return columns;
 }
 
-static void put_tabs(const struct app *a, struct pen *pen)
+/* The others give up their words where there is no room behind them. */
+static void put_tabs(const struct app *a, struct pen *pen, int behind)
 {
-	bool whole = tabs_columns(a, true) <= pen->end - pen->x;
+	bool whole = tabs_columns(a, true) + behind <= pen->end - pen->x;
 	char text[64];
 
 	for (int i = 0; i < VIEW__COUNT; i++) {
@@ -58,14 +59,24 @@ static void put_states(const struct app *a, struct pen *pen)
 	}
 }
 
-static void put_filter(struct app *a, struct pen *pen)
+/* What makes the list another than all rows as they are now: frozen, marked, filtered. */
+static void rows_text(struct app *a, char *out, size_t n)
 {
 	const struct table *t = app_table(a);
-	int all = t->view->count(&a->model);
+	int all = table_all(t, &a->model), marked = marks_count(&t->marks);
+	char frozen[64] = "", marks[32] = "", filter[FILTER_MAX + 64] = "";
 
+	if (t->frozen.rows)
+		snprintf(frozen, sizeof(frozen), "  FROZEN %d s, %u change%s",
+			(int)((mono_ns() - t->frozen.since_ns) / 1000000000), t->frozen.changes,
+			t->frozen.changes == 1 ? "" : "s");
+	if (marked)
+		snprintf(marks, sizeof(marks), "  %d marked", marked);
 	if (t->filter[0])
-		pen_printf(pen, ROLE_HEAD_STRONG, "  /%s: %d of %d %s%s", t->filter, t->count, all,
-			t->view->one, all == 1 ? "" : "s");
+		snprintf(filter, sizeof(filter), "  /%s: %d of %d %s%s",
+			t->filter + (t->filter[0] == '/'), t->count, all, t->view->one,
+			all == 1 ? "" : "s");
+	snprintf(out, n, "%s%s%s", frozen, marks, filter);
 }
 
 void draw_head(struct app *a)
@@ -73,6 +84,7 @@ void draw_head(struct app *a)
 	struct pen pen = pen_at(&a->paint, a->layout.head), right;
 	const struct deck_image *mini = model_image(&a->model, "mini");
 	const char *text = "";
+	char rows[FILTER_MAX + 160];
 
 	if (a->layout.head.h == 0)
 		return;
@@ -86,8 +98,9 @@ void draw_head(struct app *a)
 	pen_put(&right, ROLE_HEAD_STRONG, text);
 	pen.end = max_of(pen.x, pen.end - text_columns(text));
 	pen_put(&pen, ROLE_HEAD_STRONG, " vmdeck ");
-	put_tabs(a, &pen);
-	put_filter(a, &pen);
+	rows_text(a, rows, sizeof(rows));
+	put_tabs(a, &pen, text_columns(rows));
+	pen_put(&pen, ROLE_HEAD_STRONG, rows);
 	put_states(a, &pen);
 	pen_rest(&pen, ROLE_HEAD);
 }

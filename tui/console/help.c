@@ -50,6 +50,12 @@ static void help_fill(struct help *h)
 	add(h, HELP_TEXT, ACT_NONE,
 		"Every action is a command too: :boot, :stop, :exec uname -a, ...");
 	add(h, HELP_TEXT, ACT_NONE,
+		"Filters: web  /^w.*1$  !web  ~wb1  state=running  image!=mini*");
+	add(h, HELP_TEXT, ACT_NONE,
+		"Terms with spaces between: all of them. :vms state=running sets one.");
+	add(h, HELP_TEXT, ACT_NONE,
+		"Marked rows: e S p x X D are for all of them; X D ask for a typed word.");
+	add(h, HELP_TEXT, ACT_NONE,
 		"Leaving the console changes nothing: the VMs belong to the daemon.");
 	add(h, HELP_TEXT, ACT_NONE, "Shift with the mouse selects text in most terminals.");
 }

@@ -19,25 +19,11 @@ void model_fini(struct model *m)
 	for (int i = 0; i < m->count; i++)
 		free(m->vm[i]);
 	free(m->vm);
+	index_fini(m);
 	model_snapshots_fini(m);
 	model_timings_fini(m);
 	model_log_fini(m);
 	memset(m, 0, sizeof(*m));
-}
-
-static int model_index(const struct model *m, const char *id)
-{
-	for (int i = 0; i < m->count; i++)
-		if (strcmp(m->vm[i]->id, id) == 0)
-			return i;
-	return -1;
-}
-
-struct deck_vm *model_find(const struct model *m, const char *id)
-{
-	int i = model_index(m, id);
-
-	return i < 0 ? NULL : m->vm[i];
 }
 
 struct deck_image *model_image(struct model *m, const char *name)
@@ -46,15 +32,6 @@ struct deck_image *model_image(struct model *m, const char *name)
 		if (strcmp(m->image[i].name, name) == 0)
 			return &m->image[i];
 	return NULL;
-}
-
-int model_count(const struct model *m, enum deck_state state)
-{
-	int n = 0;
-
-	for (int i = 0; i < m->count; i++)
-		n += m->vm[i]->state == state && !m->vm[i]->gone;
-	return n;
 }
 
 bool deck_vm_alive(const struct deck_vm *vm)
@@ -110,8 +87,17 @@ struct deck_vm *model_add(struct model *m, const char *id)
 	}
 	vm = xcalloc(1, sizeof(*vm));
 	str_safe(vm->id, sizeof(vm->id), id);
+	/* Made harmless or cut, it may be the id of another. */
+	if (model_find(m, vm->id)) {
+		struct deck_vm *there = model_find(m, vm->id);
+
+		free(vm);
+		return there;
+	}
 	vm->state = DECK_UNKNOWN;
 	m->vm[m->count++] = vm;
+	index_add(m, vm);
+	model_tally(m, vm, 1);
 	return vm;
 }
 
@@ -124,21 +110,55 @@ static int by_age(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
-void model_sort(struct model *m)
+static void model_sort(struct model *m)
 {
 	if (m->count > 1)
 		qsort(m->vm, (size_t)m->count, sizeof(struct deck_vm *), by_age);
 }
 
+static void swap_rows(struct model *m, int i, int j)
+{
+	struct deck_vm *vm = m->vm[i];
+
+	m->vm[i] = m->vm[j];
+	m->vm[j] = vm;
+}
+
+static int model_at(const struct model *m, const struct deck_vm *vm)
+{
+	int i = m->count - 1;
+
+	while (i > 0 && m->vm[i] != vm)
+		i--;
+	return i;
+}
+
+void model_place(struct model *m, const struct deck_vm *vm)
+{
+	for (int i = model_at(m, vm); i > 0 && by_age(&m->vm[i - 1], &m->vm[i]) > 0; i--)
+		swap_rows(m, i - 1, i);
+	for (int i = model_at(m, vm); i + 1 < m->count && by_age(&m->vm[i], &m->vm[i + 1]) > 0; i++)
+		swap_rows(m, i, i + 1);
+}
+
+/* A row that is in no list any more. */
+static void forget(struct model *m, struct deck_vm *vm)
+{
+	index_remove(m, vm);
+	model_tally(m, vm, -1);
+	free(vm);
+}
+
 unsigned model_drop(struct model *m, const char *id)
 {
-	int i = model_index(m, id);
+	struct deck_vm *vm = model_find(m, id);
+	int i = vm ? model_at(m, vm) : -1;
 
 	if (i < 0)
 		return 0;
-	free(m->vm[i]);
 	memmove(&m->vm[i], &m->vm[i + 1], (size_t)(m->count - i - 1) * sizeof(struct deck_vm *));
 	m->count--;
+	forget(m, vm);
 	return MODEL_VMS;
 }
 
@@ -163,21 +183,45 @@ static unsigned merge_vm(struct model *m, struct json_object *o)
 	if (vm->kept)
 		return changed;
 	before = *vm;
+	model_tally(m, vm, -1);
 	deck_vm_decode(vm, o);
+	model_tally(m, vm, 1);
 	model_name_source(m, vm);
 	changed |= model_time_vm(m, o);
 	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;
+	if (before.created_ns != vm->created_ns)
+		changed |= MODEL_VMS;
 	return changed;
 }
 
 unsigned model_set_vm(struct model *m, struct json_object *o)
 {
 	unsigned changed = merge_vm(m, o);
+	const char *id = jsonx_str(o, "id");
+	const struct deck_vm *vm = id ? model_find(m, id) : NULL;
 
-	if (changed & MODEL_VMS)
-		model_sort(m);
+	if (vm && (changed & MODEL_VMS))
+		model_place(m, vm);
 	return changed;
+}
+
+static unsigned drop_unseen(struct model *m)
+{
+	struct deck_vm **gone = xcalloc((size_t)max_of(m->count, 1), sizeof(struct deck_vm *));
+	int kept = 0, went = 0;
+
+	for (int i = 0; i < m->count; i++) {
+		if (m->vm[i]->seen != m->lists && !m->vm[i]->kept)
+			gone[went++] = m->vm[i];
+		else
+			m->vm[kept++] = m->vm[i];
+	}
+	m->count = kept;
+	for (int i = 0; i < went; i++)
+		forget(m, gone[i]);
+	free(gone);
+	return went ? MODEL_VMS : 0;
 }
 
 unsigned model_set_vms(struct model *m, struct json_object *list)
@@ -189,9 +233,7 @@ unsigned model_set_vms(struct model *m, struct json_object *list)
 	for (size_t i = 0; i < n; i++)
 		changed |= merge_vm(m, json_object_array_get_idx(list, i));
 	/* Rows that the list did not bring are gone; those of failed boots stay. */
-	for (int i = m->count - 1; i >= 0; i--)
-		if (m->vm[i]->seen != m->lists && !m->vm[i]->kept)
-			changed |= model_drop(m, m->vm[i]->id);
+	changed |= drop_unseen(m);
 	model_sort(m);
 	m->loaded = true;
 	return changed;

@@ -148,6 +148,8 @@ struct deck_event {
 struct model {
 	struct deck_vm **vm; /* owned; oldest first */
 	int count, cap;
+	struct lh_table *by_id; /* owned; rows of vm */
+	int unindexed;          /* rows taken out of by_id since it was made */
 	struct deck_image image[MODEL_IMAGES_MAX];
 	int images;
 	struct deck_snapshot *snapshot[MODEL_SNAPSHOTS_MAX]; /* owned; oldest first */
@@ -159,6 +161,9 @@ struct model {
 	unsigned lists; /* number of the newest list */
 	bool loaded;    /* a list of VMs has arrived */
 	bool stale;     /* the connection is lost: what is here is what was */
+	/* Kept along, so that no frame goes through all rows: */
+	int in_state[DECK__COUNT]; /* VMs that are not gone */
+	int waiting;               /* VMs with a wait or a snapshot under way */
 };
 
 /* What a change was, so that nobody looks at the rest. */
@@ -206,6 +211,8 @@ unsigned model_set_stale(struct model *m, bool stale);
 /* Takes a row out, gone or not. */
 unsigned model_drop(struct model *m, const char *id);
 
+/* VMs that the daemon has. */
+int model_vms(const struct model *m);
 struct deck_vm *model_find(const struct model *m, const char *id);
 struct deck_image *model_image(struct model *m, const char *name);
 /* VMs in this state (gone ones are not counted). */

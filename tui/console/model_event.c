@@ -193,16 +193,20 @@ static unsigned vm_event(
 		changed = MODEL_VMS;
 	}
 	before = *vm;
+	model_tally(m, vm, -1);
 	str_safe(vm->name, sizeof(vm->name), ev->vm_name);
 	if (vm_events[i].apply)
 		vm_events[i].apply(vm, ev);
+	model_tally(m, vm, 1);
 	todo->get_vm = vm_events[i].flags & GETS;
 	if (before.wait.place && !vm->wait.place)
 		move_up(m, before.wait.place);
 	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;
-	if (before.created_ns != vm->created_ns)
-		model_sort(m);
+	if (before.created_ns != vm->created_ns) {
+		model_place(m, vm);
+		changed |= MODEL_VMS;
+	}
 	return changed;
 }
 

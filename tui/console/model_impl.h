@@ -10,8 +10,14 @@
 struct deck_vm *model_add(struct model *m, const char *id);
 /* Whether both would be drawn alike. */
 bool deck_vm_same(const struct deck_vm *a, const struct deck_vm *b);
-/* Oldest first again. */
-void model_sort(struct model *m);
+/* Oldest first again, when only this row is out of its place. */
+void model_place(struct model *m, const struct deck_vm *vm);
+/* Counts a row in or out (step 1, -1): around every change of one. */
+void model_tally(struct model *m, const struct deck_vm *vm, int step);
+/* The rows by their ids (model_index.c). */
+void index_add(struct model *m, struct deck_vm *vm);
+void index_remove(struct model *m, const struct deck_vm *vm);
+void index_fini(struct model *m);
 
 /* ---- json: nothing is coerced, hostile bytes become visible */
 /* Text of a key, made harmless; what is there stays when the key is missing. */

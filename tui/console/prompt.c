@@ -131,6 +131,15 @@ static void prompt_free(struct layer *l)
 
 static const struct layer_ops prompt_layer = {prompt_key, prompt_draw, prompt_free};
 
+bool prompt_hint(struct app *a, const char *text)
+{
+	if (!a->top || a->top->ops != &prompt_layer)
+		return false;
+	snprintf(((struct prompt *)a->top)->hint, sizeof(((struct prompt *)a->top)->hint), "%s",
+		text);
+	return true;
+}
+
 void prompt_open(struct app *a, const char *label, const char *text, const struct prompt_ops *ops,
 	struct history *history)
 {

@@ -21,6 +21,7 @@ void draw_screen(struct app *a)
 {
 	int cy = -1, cx = -1;
 
+	app_settle_rows(a);
 	paint_clear(&a->paint);
 	if (!a->zoom) {
 		draw_head(a);

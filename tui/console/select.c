@@ -6,6 +6,7 @@
 #define SETTLE_DELAY   0.06 /* s the selection rests before streams are opened for it */
 #define ROWS_FOR_LISTS 40   /* below, a view whose detail is the point lists few rows */
 #define FEW_ROWS       4
+#define LONG_LIST      200 /* rows */
 
 const struct view *const views[] = {
 	[VIEW_VMS] = &view_vms,
@@ -47,7 +48,8 @@ struct action_on app_on(struct app *a)
 {
 	return (struct action_on){
 		.context = views[a->at]->context | (a->keys.deck ? CONTEXT_GUEST : 0u),
-		.row = app_table(a)->count > 0,
+		/* In a frozen list there are VMs that the model has no more. */
+		.row = a->at == VIEW_VMS ? app_selected(a) != NULL : app_table(a)->count > 0,
 		.vm = app_selected(a),
 		.snapshot = app_snapshot(a),
 	};
@@ -179,6 +181,7 @@ static void refill(struct app *a, struct table *t)
 		t->view->newest_first && t->list.sel == 0 && t->sort == SORT_NATURAL && !t->reverse;
 	int row;
 
+	t->late = false;
 	table_fill(t, &a->model);
 	row = newest ? 0 : table_find(t, t->selected);
 	if (t == app_table(a))
@@ -189,22 +192,73 @@ static void refill(struct app *a, struct table *t)
 	select_row(a, t, row >= 0 ? row : t->list.sel);
 }
 
-void app_refresh(struct app *a, unsigned changed)
+/* Whether the rows are to be made anew; vm: all that has changed of the VMs, NULL: any. */
+static bool must_fill(struct table *t, unsigned changed, const struct deck_vm *vm)
 {
-	if (changed & view_vms.changes) {
+	if (!(changed & t->view->changes))
+		return false;
+	if (t->frozen.rows) {
+		t->frozen.changes++;
+		return false;
+	}
+	return !vm || t->view != &view_vms || (changed & MODEL_VMS) || table_moved(t, vm);
+}
+
+/* A burst of events that brings many rows into a long list makes it anew once a frame, not once an
+ * event. vm is in the model still, so no row has gone. */
+static bool may_wait(const struct app *a, const struct table *t, const struct deck_vm *vm)
+{
+	return vm && t->count > LONG_LIST && !a->expect[0];
+}
+
+void app_settle_rows(struct app *a)
+{
+	if (a->table[VIEW_VMS].late)
 		refill(a, &a->table[VIEW_VMS]);
+}
+
+static void refresh(struct app *a, unsigned changed, const struct deck_vm *vm)
+{
+	struct table *vms = &a->table[VIEW_VMS];
+
+	if (changed & view_vms.changes) {
+		if (vms->late || must_fill(vms, changed, vm)) {
+			vms->late = true;
+			if (!may_wait(a, vms, vm))
+				refill(a, vms);
+		}
 		if (take_expected(a) || !app_deck(a) || !ev_is_active(&a->w.settle)) {
 			ev_timer_stop(a->loop, &a->w.settle);
 			app_sync_deck(a);
 		}
 	}
 	/* Rows of a view that is not shown are made when it is. */
-	if (a->at != VIEW_VMS && (changed & views[a->at]->changes))
+	if (a->at != VIEW_VMS && must_fill(app_table(a), changed, NULL))
 		refill(a, app_table(a));
 	if ((changed & MODEL_TIMINGS) && !ev_is_active(&a->w.settle))
 		app_ask_timing(a);
 	if (changed)
 		app_dirty(a);
+}
+
+void app_refresh(struct app *a, unsigned changed)
+{
+	refresh(a, changed, NULL);
+}
+
+void app_refresh_vm(struct app *a, unsigned changed, const char *id)
+{
+	refresh(a, changed, id ? model_find(&a->model, id) : NULL);
+}
+
+void app_refill(struct app *a)
+{
+	refill(a, app_table(a));
+	if (!app_deck(a) || !ev_is_active(&a->w.settle)) {
+		ev_timer_stop(a->loop, &a->w.settle);
+		app_sync_deck(a);
+	}
+	app_dirty(a);
 }
 
 void app_show(struct app *a, enum view_id view)
@@ -221,6 +275,17 @@ void app_show(struct app *a, enum view_id view)
 
 void app_set_filter(struct app *a, const char *text)
 {
-	snprintf(app_table(a)->filter, sizeof(app_table(a)->filter), "%s", text);
-	app_refresh(a, views[a->at]->changes);
+	struct err e;
+
+	if (table_set_filter(app_table(a), text, &e) == 0)
+		app_refill(a);
+	else if (!prompt_hint(a, e.msg))
+		app_notice(a, NOTICE_ERROR, "%s", e.msg);
+}
+
+void app_filter(struct app *a, const char *text)
+{
+	undo_push(&a->undo, app_table(a), a->at, "filter");
+	app_set_filter(a, text);
+	undo_settle(&a->undo, a->table);
 }

@@ -2,7 +2,9 @@
 #ifndef VMDECK_TUI_CONSOLE_TABLE_H
 #define VMDECK_TUI_CONSOLE_TABLE_H
 
+#include "tui/console/filter.h"
 #include "tui/console/list.h"
+#include "tui/console/marks.h"
 #include "tui/console/model.h"
 #include "tui/console/page.h"
 #include "tui/console/paint.h"
@@ -28,6 +30,13 @@ struct column {
 
 #define COLUMNS_MAX 12
 
+/* What a filter finds beside the columns. */
+struct row_field {
+	const char *name;
+	/* In the row, or written to buf. */
+	const char *(*text)(const void *row, char *buf, size_t n);
+};
+
 struct view {
 	const char *name, *title; /* "snapshots", "Snapshots" */
 	const char *one;          /* "snapshot" */
@@ -41,7 +50,12 @@ struct view {
 	void *(*row)(const struct model *m, int i);
 	int (*count)(const struct model *m); /* for the top line */
 	void (*key)(const void *row, char *out, size_t n);
-	bool (*matches)(const void *row, const char *filter);
+	/* What a filter looks through; key=value knows these and the titles of the columns. */
+	const struct row_field *fields;
+	int field_count;
+	size_t row_size; /* what a frozen list copies of a row */
+	/* A copy lets go of what the row owns; may be NULL. */
+	void (*let_go)(void *copy);
 	/* A row that says something instead of its columns from the third on; may be NULL. */
 	bool (*say)(const void *row, struct cell *c);
 	bool (*stale)(const void *row); /* may be NULL */
@@ -60,16 +74,35 @@ struct table {
 	void **row; /* owned array; rows belong to the model: valid until it changes */
 	int count, cap;
 	struct list list;
-	char filter[128];
+	char filter[FILTER_MAX]; /* as typed */
+	struct filter *terms;    /* owned; NULL: all rows */
+	struct marks marks;
 	char selected[80]; /* key of the selected row; "" when there is none */
 	int sort;          /* column, or SORT_NATURAL */
 	bool reverse;
+	bool late; /* rows that the model has still, but others or in another order by now */
+	struct {
+		char *rows; /* owned copies, row_size each; NULL: the list is live */
+		int count;
+		int shown; /* what the view counted */
+		uint64_t since_ns;
+		unsigned changes;
+	} frozen;
 };
 
 void table_init(struct table *t, const struct view *v);
 void table_fini(struct table *t);
 /* Takes the rows anew from the model. */
 void table_fill(struct table *t, const struct model *m);
+/* Takes another filter for the next table_fill. -EINVAL: e says why, and the old one stays. */
+int table_set_filter(struct table *t, const char *text, struct err *e);
+/* Whether the rows may be in another order, or be others, since this one has changed. */
+bool table_moved(const struct table *t, const void *row);
+/* The rows stay as they are until table_thaw, whatever becomes of the model; now_ns: monotonic. */
+void table_freeze(struct table *t, const struct model *m, uint64_t now_ns);
+void table_thaw(struct table *t);
+/* Rows without the filter. */
+int table_all(const struct table *t, const struct model *m);
 /* Index of the selected key, -1 when it went. */
 int table_find(const struct table *t, const char *key);
 void *table_selected(const struct table *t); /* selected, or NULL */

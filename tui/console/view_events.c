@@ -1,6 +1,5 @@
 /* The view of events: newest first. */
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "backend/base/util.h"
@@ -74,13 +73,32 @@ static void events_key(const void *row, char *out, size_t n)
 	snprintf(out, n, "%llu", (unsigned long long)event(row)->seq);
 }
 
-static bool events_match(const void *row, const char *filter)
+static const char *field_event(const void *row, char *buf, size_t n)
 {
-	const struct deck_event *ev = row;
-
-	return strcasestr(ev->name, filter) || strcasestr(ev->vm_name, filter) ||
-	       strcasestr(ev->fields, filter);
+	(void)buf;
+	(void)n;
+	return ((const struct deck_event *)row)->name;
 }
+
+static const char *field_vm(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_event *)row)->vm_name;
+}
+
+static const char *field_fields(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_event *)row)->fields;
+}
+
+static const struct row_field fields[] = {
+	{"event", field_event},
+	{"vm", field_vm},
+	{"fields", field_fields},
+};
 
 static void events_name(const void *row, char *out, size_t n)
 {
@@ -114,7 +132,9 @@ const struct view view_events = {
 	.row = events_row,
 	.count = events_end,
 	.key = events_key,
-	.matches = events_match,
+	.fields = fields,
+	.field_count = countof(fields),
+	.row_size = sizeof(struct deck_event),
 	.name_row = events_name,
 	.detail = events_detail,
 	.pane_rows = 6,

@@ -1,6 +1,5 @@
 /* The view of images. */
 #include <string.h>
-#include <strings.h>
 
 #include "backend/base/str.h"
 #include "backend/base/util.h"
@@ -105,10 +104,24 @@ static void images_key(const void *row, char *out, size_t n)
 	snprintf(out, n, "%s", image(row)->name);
 }
 
-static bool images_match(const void *row, const char *filter)
+static const char *field_name(const void *row, char *buf, size_t n)
 {
-	return strcasestr(image(row)->name, filter) || strcasestr(image(row)->state, filter);
+	(void)buf;
+	(void)n;
+	return ((const struct deck_image *)row)->name;
 }
+
+static const char *field_state(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_image *)row)->state;
+}
+
+static const struct row_field fields[] = {
+	{"name", field_name},
+	{"state", field_state},
+};
 
 static void images_detail(struct page *pg, const struct model *m, const void *row)
 {
@@ -144,7 +157,9 @@ const struct view view_images = {
 	.row = images_row,
 	.count = images_end,
 	.key = images_key,
-	.matches = images_match,
+	.fields = fields,
+	.field_count = countof(fields),
+	.row_size = sizeof(struct deck_image),
 	.say = say,
 	.name_row = images_key,
 	.detail = images_detail,

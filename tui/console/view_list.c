@@ -41,15 +41,29 @@ static void put_say(struct pen *pen, enum role role, const struct cell *c)
 		pen_meter(pen, min_of(BAR_COLS, pen->end - pen->x - 1), c->done, c->total);
 }
 
+static bool is_marked(const struct table *t, int i)
+{
+	char key[sizeof(t->selected)];
+
+	if (marks_count(&t->marks) == 0)
+		return false;
+	t->view->key(t->row[i], key, sizeof(key));
+	return marks_has(&t->marks, key);
+}
+
 static void draw_row(struct app *a, struct rect r, const struct table *t, int i, const int *widths)
 {
 	const struct view *v = t->view;
 	struct pen pen = pen_at(&a->paint, r);
 	enum role role = row_role(a, t, i);
 	struct cell say = {.glyph = -1};
-	bool says = v->say && v->say(t->row[i], &say);
+	bool says = v->say && v->say(t->row[i], &say), marked = is_marked(t, i);
+	enum role name = marked && role == ROLE_TEXT ? ROLE_ROW_MARKED : role;
 
-	pen_put(&pen, role, i == t->list.sel ? paint_glyph(&a->paint, GLYPH_POINTER) : " ");
+	pen_put(&pen, name,
+		marked             ? paint_glyph(&a->paint, GLYPH_MARK)
+		: i == t->list.sel ? paint_glyph(&a->paint, GLYPH_POINTER)
+				   : " ");
 	for (int k = 0; k < v->column_count; k++) {
 		struct cell c = {.glyph = -1};
 
@@ -60,7 +74,7 @@ static void draw_row(struct app *a, struct rect r, const struct table *t, int i,
 			break;
 		}
 		v->columns[k].cell(t->row[i], &c);
-		put_cell(a, &pen, role, widths[k] - (k == 0), &c);
+		put_cell(a, &pen, k == 0 ? name : role, widths[k] - (k == 0), &c);
 	}
 	pen_rest(&pen, role);
 }
@@ -126,7 +140,7 @@ static void draw_empty(struct app *a)
 		say(a, 0, ROLE_TEXT_DIM,
 			a->link.client ? "asking the daemon" : "starting the daemon");
 	} else if (t->filter[0]) {
-		snprintf(text, sizeof(text), "No %s contains '%s'. Esc shows all.", t->view->one,
+		snprintf(text, sizeof(text), "No %s matches '%.120s'. Esc shows all.", t->view->one,
 			t->filter);
 		say(a, 0, ROLE_TEXT, text);
 	} else if (a->at == VIEW_VMS) {

@@ -1,6 +1,5 @@
 /* The view of restores: newest first, those under way growing; the detail is the waterfall. */
 #include <string.h>
-#include <strings.h>
 
 #include "backend/base/util.h"
 #include "tui/console/actions.h"
@@ -114,13 +113,60 @@ static void restores_key(const void *row, char *out, size_t n)
 	snprintf(out, n, "%s", timing(row)->id);
 }
 
-static bool restores_match(const void *row, const char *filter)
+static const char *field_name(const void *row, char *buf, size_t n)
 {
-	const struct deck_timing *t = row;
+	(void)buf;
+	(void)n;
+	return ((const struct deck_timing *)row)->vm_name;
+}
 
-	return strcasestr(t->vm_name, filter) || strcasestr(t->id, filter) ||
-	       strcasestr(t->subject, filter) || strcasestr(t->why, filter) ||
-	       strcasestr(deck_results[t->result], filter);
+static const char *field_id(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_timing *)row)->id;
+}
+
+static const char *field_snapshot(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_timing *)row)->subject;
+}
+
+static const char *field_result(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return deck_results[((const struct deck_timing *)row)->result];
+}
+
+static const char *field_why(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_timing *)row)->why;
+}
+
+static const char *field_kind(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_timing *)row)->kind;
+}
+
+static const struct row_field fields[] = {
+	{"name", field_name},
+	{"id", field_id},
+	{"snapshot", field_snapshot},
+	{"result", field_result},
+	{"why", field_why},
+	{"kind", field_kind},
+};
+
+static void restores_let_go(void *copy)
+{
+	((struct deck_timing *)copy)->usual = NULL;
 }
 
 static void restores_name(const void *row, char *out, size_t n)
@@ -149,7 +195,10 @@ const struct view view_restores = {
 	.row = restores_row,
 	.count = model_restores,
 	.key = restores_key,
-	.matches = restores_match,
+	.fields = fields,
+	.field_count = countof(fields),
+	.row_size = sizeof(struct deck_timing),
+	.let_go = restores_let_go,
 	.name_row = restores_name,
 	.detail = restores_detail,
 	.empty = "No restore yet. Press 2, select a snapshot, press Enter.",

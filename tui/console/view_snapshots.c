@@ -1,6 +1,5 @@
 /* The view of snapshots. */
 #include <string.h>
-#include <strings.h>
 
 #include "backend/base/str.h"
 #include "backend/base/util.h"
@@ -199,14 +198,72 @@ static void snaps_key(const void *row, char *out, size_t n)
 	snprintf(out, n, "%s%s", s->state == SNAPSHOT_CREATING ? "+" : "", s->name);
 }
 
-static bool snaps_match(const void *row, const char *filter)
+static const char *field_name(const void *row, char *buf, size_t n)
 {
-	const struct deck_snapshot *s = row;
-
-	return strcasestr(s->name, filter) || strcasestr(s->source, filter) ||
-	       strcasestr(s->image, filter) || strcasestr(s->user_names, filter) ||
-	       strcasestr(deck_snapshot_states[s->state], filter);
+	(void)buf;
+	(void)n;
+	return ((const struct deck_snapshot *)row)->name;
 }
+
+static const char *field_source(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_snapshot *)row)->source;
+}
+
+static const char *field_state(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return deck_snapshot_states[((const struct deck_snapshot *)row)->state];
+}
+
+static const char *field_image(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_snapshot *)row)->image;
+}
+
+static const char *field_users(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_snapshot *)row)->user_names;
+}
+
+static const char *field_parent(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_snapshot *)row)->parent;
+}
+
+static const char *field_vmm(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_snapshot *)row)->vmm;
+}
+
+static const char *field_id(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_snapshot *)row)->id;
+}
+
+static const struct row_field fields[] = {
+	{"name", field_name},
+	{"source", field_source},
+	{"state", field_state},
+	{"image", field_image},
+	{"users", field_users},
+	{"parent", field_parent},
+	{"vmm", field_vmm},
+	{"id", field_id},
+};
 
 static void snaps_name(const void *row, char *out, size_t n)
 {
@@ -331,7 +388,9 @@ const struct view view_snapshots = {
 	.row = snaps_row,
 	.count = snaps_end,
 	.key = snaps_key,
-	.matches = snaps_match,
+	.fields = fields,
+	.field_count = countof(fields),
+	.row_size = sizeof(struct deck_snapshot),
 	.say = say,
 	.name_row = snaps_name,
 	.detail = snaps_detail,

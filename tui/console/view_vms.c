@@ -1,6 +1,5 @@
 /* The view of VMs: one row each, state as glyph and word, and what there is to say about it. */
 #include <string.h>
-#include <strings.h>
 
 #include "backend/base/util.h"
 #include "tui/console/actions.h"
@@ -181,28 +180,69 @@ static void *vms_row(const struct model *m, int i)
 	return m->vm[i];
 }
 
-static int vms_count(const struct model *m)
-{
-	int n = 0;
-
-	for (int i = 0; i < m->count; i++)
-		n += !m->vm[i]->gone;
-	return n;
-}
-
 static void vms_key(const void *row, char *out, size_t n)
 {
 	snprintf(out, n, "%s", ((const struct deck_vm *)row)->id);
 }
 
-static bool vms_match(const void *row, const char *filter)
+static const char *field_name(const void *row, char *buf, size_t n)
 {
-	const struct deck_vm *vm = row;
-
-	return strcasestr(vm->name, filter) || strcasestr(vm->id, filter) ||
-	       strcasestr(vm->image, filter) || strcasestr(vm->vmm, filter) ||
-	       strcasestr(vm->snapshot, filter) || strcasestr(deck_state_names[vm->state], filter);
+	(void)buf;
+	(void)n;
+	return ((const struct deck_vm *)row)->name;
 }
+
+static const char *field_id(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_vm *)row)->id;
+}
+
+static const char *field_state(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return deck_state_names[((const struct deck_vm *)row)->state];
+}
+
+static const char *field_image(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_vm *)row)->image;
+}
+
+static const char *field_snapshot(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_vm *)row)->snapshot;
+}
+
+static const char *field_vmm(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_vm *)row)->vmm;
+}
+
+static const char *field_health(const void *row, char *buf, size_t n)
+{
+	(void)buf;
+	(void)n;
+	return ((const struct deck_vm *)row)->health;
+}
+
+static const struct row_field fields[] = {
+	{"name", field_name},
+	{"id", field_id},
+	{"state", field_state},
+	{"image", field_image},
+	{"snapshot", field_snapshot},
+	{"vmm", field_vmm},
+	{"health", field_health},
+};
 
 static bool vms_stale(const void *row)
 {
@@ -219,8 +259,10 @@ const struct view view_vms = {
 	.column_count = countof(columns),
 	.end = vms_end,
 	.row = vms_row,
-	.count = vms_count,
+	.count = model_vms,
 	.key = vms_key,
-	.matches = vms_match,
+	.fields = fields,
+	.field_count = countof(fields),
+	.row_size = sizeof(struct deck_vm),
 	.stale = vms_stale,
 };
