@@ -1,6 +1,8 @@
 // LIBS: api base
 // OBJS: tui/console/act_console.c tui/console/act_move.c tui/console/act_snapshot.c
-// OBJS: tui/console/act_vm.c tui/console/actions.c tui/console/app.c tui/console/attach.c
+// OBJS: tui/console/act_vm.c tui/console/act_window.c tui/console/act_layout.c
+// OBJS: tui/console/layouts.c tui/console/splits.c tui/console/windows.c
+// OBJS: tui/console/actions.c tui/console/app.c tui/console/attach.c
 // OBJS: tui/console/bars.c tui/console/boot_dialog.c tui/console/calls.c tui/console/colour.c
 // OBJS: tui/console/command.c tui/console/confirm.c tui/console/deck.c tui/console/deck_follow.c
 // OBJS: tui/console/deck_rules.c tui/console/deck_run.c tui/console/dispatch.c tui/console/edit.c

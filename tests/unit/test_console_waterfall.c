@@ -1,4 +1,6 @@
 // LIBS: api base
+// OBJS: tui/console/act_window.c tui/console/act_layout.c tui/console/layouts.c
+// OBJS: tui/console/splits.c tui/console/windows.c
 // OBJS: tui/console/act_console.c tui/console/act_move.c tui/console/act_snapshot.c
 // OBJS: tui/console/act_vm.c tui/console/actions.c tui/console/app.c tui/console/attach.c
 // OBJS: tui/console/bars.c tui/console/boot_dialog.c tui/console/calls.c tui/console/colour.c

@@ -30,8 +30,8 @@ static struct json_object *follow_params(struct deck_tab *t, enum source source)
 	else
 		jsonx_add_int(o, "tail", TAIL);
 	if (source == SOURCE_ATTACH) {
-		jsonx_add_int(o, "rows", t->deck->decks->rows);
-		jsonx_add_int(o, "cols", t->deck->decks->cols);
+		jsonx_add_int(o, "rows", t->rows);
+		jsonx_add_int(o, "cols", t->cols);
 	} else {
 		jsonx_add_bool(o, "follow", true);
 	}
