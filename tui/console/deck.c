@@ -191,6 +191,11 @@ void deck_resize_tab(struct deck *d, enum tab tab, int rows, int cols)
 		feed_size(&t->feed, rows, cols);
 }
 
+static bool on_screen(const struct deck *d, enum tab tab)
+{
+	return d->visible && (d->tabs & 1u << tab);
+}
+
 void decks_link(struct decks *ds, const struct err *why)
 {
 	for (struct deck *d = ds->first; d; d = d->next)
@@ -198,28 +203,29 @@ void decks_link(struct decks *ds, const struct err *why)
 			struct deck_tab *t = &d->tab[i];
 			bool ran = t->started_ns != 0;
 
+			bool told =
+				deck_vm_alive(&d->vm) &&
+				(i == TAB_OUTPUT || (i == TAB_SERIAL && on_screen(d, TAB_SERIAL)));
+
 			t->blocked = SOURCE_NONE;
 			if (!t->pane)
 				continue;
 			if (!why) {
-				if (i == TAB_OUTPUT && deck_vm_alive(&d->vm))
+				if (told)
 					tab_rule(t, 0, "the daemon is back");
 				continue;
 			}
-			if (t->feed.stream || ran || (i == TAB_OUTPUT && deck_vm_alive(&d->vm)))
+			if (t->feed.stream || ran || told)
 				tab_rule(t, 0,
 					ran ? "daemon lost, and with it '%s'" : "daemon lost%s",
 					ran ? t->command : "");
+			if (i == TAB_SERIAL && t->feed.stream)
+				t->serial_next = t->feed.next;
 			tab_close(t);
 			t->started_ns = 0;
 			if (ran)
 				ds->h->released(ds->user, d, (enum tab)i);
 		}
-}
-
-static bool on_screen(const struct deck *d, enum tab tab)
-{
-	return d->visible && (d->tabs & 1u << tab);
 }
 
 /* What the output tab should be fed from. */
