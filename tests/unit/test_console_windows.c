@@ -252,6 +252,7 @@ static void test_layouts(void **state)
 	assert_non_null(strstr(a->notice.text, "1 layout (:layout load NAME): two"));
 	/* The VM is another one of that name, and for now there is none. */
 	vms(a, "[{\"id\":\"b2\",\"name\":\"db\",\"state\":\"running\",\"created_ns\":2}]");
+	assert_string_equal(app_table(a)->selected, "b2");
 	keys(a, ":layout load two\r");
 	assert_int_equal(windows_count(&a->windows), 2);
 	assert_true(find(a, "no VM web") >= 0);
@@ -260,6 +261,10 @@ static void test_layouts(void **state)
 	assert_true(find(a, "no VM web") < 0);
 	assert_true(find(a, "[serial]") >= 0);
 	assert_int_equal(decks_find(&a->decks, "d4")->tabs, 1u << TAB_SERIAL);
+	/* What was selected then is selected again. */
+	assert_string_equal(app_table(a)->selected, "b2");
+	keys(a, ":layout load two\r");
+	assert_string_equal(app_table(a)->selected, "d4");
 	keys(a, ":layout rm two\r:layout load two\r");
 	assert_non_null(strstr(a->notice.text, "there is no layout 'two'"));
 	keys(a, ":layout save ../x\r");

@@ -223,6 +223,10 @@ static void split(struct app *a, enum split_dir dir)
 	enter(a);
 	app_layout(a);
 	vm = app_selected(a);
+	if (!vm) { /* asked for in another view */
+		app_notice(a, NOTICE_WARN, "split: no VM is selected (b boots one)");
+		return;
+	}
 	tab = window_tab(a, windows_current(a));
 	leaf = splits_split(&ws->splits, windows_current(a), dir, &e);
 	if (leaf < 0) {

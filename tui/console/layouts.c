@@ -56,6 +56,8 @@ static struct json_object *leaf_json(const struct windows *ws, int n)
 
 	if (window_follows(ws, n)) {
 		jsonx_add_bool(o, "follows", true);
+		jsonx_add_str(o, "vm", ws->select_vm);
+		jsonx_add_str(o, "name", ws->select_name);
 	} else {
 		jsonx_add_str(o, "vm", w->vm);
 		jsonx_add_str(o, "name", w->name);
@@ -129,8 +131,12 @@ static int leaf_load(struct windows *ws, struct json_object *o, struct err *e)
 	w = &ws->window[n];
 	if (jsonx_bool(o, "focus", false))
 		ws->at = n;
-	if (jsonx_bool(o, "follows", false))
-		return n;
+	if (jsonx_bool(o, "follows", false)) {
+		r = take_text(o, "vm", ws->select_vm, sizeof(ws->select_vm), e);
+		if (r == 0)
+			r = take_text(o, "name", ws->select_name, sizeof(ws->select_name), e);
+		return r < 0 ? r : n;
+	}
 	r = take_text(o, "vm", w->vm, sizeof(w->vm), e);
 	if (r == 0)
 		r = take_text(o, "name", w->name, sizeof(w->name), e);

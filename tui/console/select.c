@@ -177,6 +177,7 @@ void app_refresh(struct app *a, unsigned changed)
 {
 	if (changed & view_vms.changes) {
 		refill(a, &a->table[VIEW_VMS]);
+		windows_select(a);
 		if (take_expected(a) || !app_deck(a) || !ev_is_active(&a->w.settle)) {
 			ev_timer_stop(a->loop, &a->w.settle);
 			app_sync_deck(a);

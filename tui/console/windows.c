@@ -274,15 +274,38 @@ bool windows_turn(struct app *a)
 /* ---- other windows ----------------------------------------------------------------------------
  */
 
+void windows_select(struct app *a)
+{
+	struct windows *ws = &a->windows;
+	const struct deck_vm *vm;
+	int row;
+
+	if ((!ws->select_vm[0] && !ws->select_name[0]) || !a->model.loaded || a->at != VIEW_VMS)
+		return;
+	vm = model_find(&a->model, ws->select_vm);
+	if (!vm || vm->gone)
+		vm = by_name(&a->model, ws->select_name);
+	ws->select_vm[0] = ws->select_name[0] = '\0';
+	row = vm ? table_find(app_table(a), vm->id) : -1;
+	if (row >= 0)
+		app_select_row(a, row);
+}
+
 void windows_keep(struct app *a, struct windows *to)
 {
 	int leaf[SPLIT_LEAVES_MAX], count = splits_leaves(&a->windows.splits, leaf);
+	const struct deck_vm *vm;
 
 	*to = a->windows;
+	vm = model_find(&a->model, a->table[VIEW_VMS].selected);
+	if (vm) {
+		snprintf(to->select_vm, sizeof(to->select_vm), "%s", vm->id);
+		snprintf(to->select_name, sizeof(to->select_name), "%s", vm->name);
+	}
 	for (int i = 0; i < count; i++) {
 		struct window *w = &to->window[leaf[i]];
-		const struct deck_vm *vm = window_vm(a, leaf[i]);
 
+		vm = window_vm(a, leaf[i]);
 		w->tab = window_tab(a, leaf[i]);
 		if (vm && !window_follows(to, leaf[i])) {
 			snprintf(w->vm, sizeof(w->vm), "%s", vm->id);
@@ -300,6 +323,7 @@ void windows_take(struct app *a, const struct windows *from)
 	a->focus = FOCUS_LIST;
 	a->windows.lent = -1;
 	a->windows.current = windows_current(a);
+	windows_select(a);
 	app_layout(a);
 	app_sync_deck(a);
 }

@@ -17,6 +17,8 @@ struct window {
 
 struct windows {
 	struct splits splits;
+	/* What was selected when the layout was kept: to be selected again once. */
+	char select_vm[40], select_name[64];
 	struct window window[SPLIT_NODES_MAX]; /* by leaf */
 	int at;                                /* that the focus is in when it is not in the list */
 	int current;                           /* as of the last windows_settle */
@@ -57,6 +59,8 @@ void windows_forget_timings(struct app *a);
 bool windows_turn(struct app *a);
 /* Takes over other windows, as a layout has them. */
 void windows_take(struct app *a, const struct windows *from);
+/* Selects what a layout wants to be, when the list has it by now. */
+void windows_select(struct app *a);
 /* Copies them as a layout keeps them. */
 void windows_keep(struct app *a, struct windows *to);
 
