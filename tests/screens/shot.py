@@ -117,7 +117,7 @@ def shoot_boot(stack, deck):
 
 
 def shoot_help(stack, deck):
-    s = Scene(stack, deck, rows=70)
+    s = Scene(stack, deck, rows=100)
     s.t.keys("?")
     s.shoot("help", "vmdeck: every key", lambda text: "any other key closes" in text)
 
