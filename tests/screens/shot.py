@@ -116,7 +116,7 @@ def shoot_windows(stack, deck):
     s.t.keys("a")
     s.wait("KEYS: guest")
     s.shoot("windows", "vmdeck: keys at top in one window, two others beside it",
-            lambda text: row_has("Mem:", "usually")(text) and "job" in text.split("\n")[ROWS - 4])
+            lambda text: all(w in text for w in ("top -d", "httpd", "usually")) and "job" in text.split("\n")[ROWS - 4])
 
 
 def shoot_boot(stack, deck):

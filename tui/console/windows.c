@@ -185,25 +185,28 @@ void windows_fit(struct app *a)
 {
 	struct rect now = window_inside(a, windows_current(a));
 	int leaf[SPLIT_LEAVES_MAX], count = on_screen(a, leaf);
+	struct deck *deck[SPLIT_LEAVES_MAX];
+	enum tab tab[SPLIT_LEAVES_MAX];
 
 	decks_resize(&a->decks, max_of(now.h, PANE_ROWS_MIN), max_of(now.w, PANE_COLS_MIN));
 	for (int i = 0; i < count; i++) {
-		struct deck *d = window_deck(a, leaf[i]);
-		enum tab tab = window_tab(a, leaf[i]);
+		deck[i] = window_deck(a, leaf[i]);
+		tab[i] = window_tab(a, leaf[i]);
+	}
+	for (int i = 0; i < count; i++) {
 		int rows = PANE_ROWS_MAX, cols = PANE_COLS_MAX;
 
-		for (int k = 0; d && k < count; k++) {
+		for (int k = 0; deck[i] && k < count; k++) {
 			struct rect r = window_inside(a, leaf[k]);
 
-			if (window_deck(a, leaf[k]) != d || window_tab(a, leaf[k]) != tab ||
-				r.h < 1 || r.w < 1)
+			if (deck[k] != deck[i] || tab[k] != tab[i] || r.h < 1 || r.w < 1)
 				continue;
 			rows = min_of(rows, r.h);
 			cols = min_of(cols, r.w);
 		}
-		if (d && rows < PANE_ROWS_MAX)
-			deck_resize_tab(
-				d, tab, max_of(rows, PANE_ROWS_MIN), max_of(cols, PANE_COLS_MIN));
+		if (deck[i] && cols < PANE_COLS_MAX)
+			deck_resize_tab(deck[i], tab[i], max_of(rows, PANE_ROWS_MIN),
+				max_of(cols, PANE_COLS_MIN));
 	}
 }
 
