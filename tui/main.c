@@ -11,6 +11,7 @@ int cmd_console(struct cli *c)
 {
 	struct console_opts o = {
 		.theme = opt_str(&c->opts, "theme", NULL),
+		.layout = opt_str(&c->opts, "layout", NULL),
 		.no_color = opt_given(&c->opts, "no-color") || !c->color,
 		.ascii = opt_given(&c->opts, "ascii"),
 	};

@@ -39,7 +39,7 @@ class Readme(DeckCase):
                     self.assertRegex(text, rf"(?m)^ +(-\w, )?{option}\b")
 
     def test_every_key_is_in_the_help_of_the_console(self):
-        t = Terminal([BUILD / "vmdeck"], self.deck.env, rows=70)
+        t = Terminal([BUILD / "vmdeck"], self.deck.env, rows=110)
         self.addCleanup(t.close)
         t.wait("shows all keys")
         t.keys("?")
@@ -47,7 +47,7 @@ class Readme(DeckCase):
         table = rows((ROOT / "README.md").read_text().split("<!-- keys:")[1].split("<!-- /keys")[0])
         self.assertGreater(len(table), 30)
         for keys, name, does in table:
-            shown = " ".join(k.removeprefix("C-] ") for k in re.findall("`([^`]+)`", keys))
+            shown = " ".join(k.removeprefix("C-] ").removeprefix("C-w ") for k in re.findall("`([^`]+)`", keys))
             with self.subTest(keys=shown):
                 self.assertTrue(any(re.search(rf"│   {re.escape(shown)} .*{re.escape(name.strip('`'))} .*"
                                               rf"{re.escape(does)}", line) for line in screen.split("\n")))

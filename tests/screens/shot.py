@@ -103,6 +103,22 @@ def shoot_console(stack, deck):
     deck.run("rm", "-f", "api")
 
 
+def shoot_windows(stack, deck):
+    """Three VMs at once: keys at top in the one, the others go on."""
+    s = Scene(stack, deck)
+    s.select("worker")
+    s.t.keys("C-w", "s", "C-w", "v")
+    s.wait(lambda text: text.count("worker ") > 3)
+    s.t.keys("Tab", "Tab", "t", "BTab", "BTab")
+    s.wait("[timeline]")
+    s.t.keys("g")
+    s.wait(row_has("›web", "[output]"))
+    s.t.keys("a")
+    s.wait("KEYS: guest")
+    s.shoot("windows", "vmdeck: keys at top in one window, two others beside it",
+            lambda text: all(w in text for w in ("top -d", "httpd", "usually")) and "job" in text.split("\n")[ROWS - 4])
+
+
 def shoot_boot(stack, deck):
     """A VM that boots, with what it waits for."""
     s = Scene(stack, deck, rows=20)
@@ -117,7 +133,7 @@ def shoot_boot(stack, deck):
 
 
 def shoot_help(stack, deck):
-    s = Scene(stack, deck, rows=70)
+    s = Scene(stack, deck, rows=100)
     s.t.keys("?")
     s.shoot("help", "vmdeck: every key", lambda text: "any other key closes" in text)
 
@@ -183,7 +199,7 @@ def shoot_waterfall(stack, deck):
     deck.run("rm", "-f", "web-1", "web-2", "web-3", "web-4")
 
 
-SHOTS = {"console": shoot_console, "boot": shoot_boot, "help": shoot_help, "light": shoot_light,
+SHOTS = {"console": shoot_console, "windows": shoot_windows, "boot": shoot_boot, "help": shoot_help, "light": shoot_light,
          "snapshots": shoot_snapshots, "waterfall": shoot_waterfall}
 
 

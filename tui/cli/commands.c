@@ -28,6 +28,7 @@ static const struct opt_def json_opts[] = {FLAG("json", 0, "print JSON"), HELP, 
 
 static const struct opt_def console_opts[] = {
 	VALUE(STR, "theme", 0, "NAME", "colours: a file of themes/ or its name", NULL),
+	VALUE(STR, "layout", 0, "NAME", "windows as :layout save NAME has kept them", NULL),
 	FLAG("no-color", 0, "no colours (also: NO_COLOR is set)"),
 	FLAG("ascii", 0, "no line drawing characters"),
 	FLAG("keys", 0, "only print all keys, as a Markdown table"),

@@ -26,7 +26,10 @@ static void move(struct app *a, int lines)
 
 static int page(const struct app *a)
 {
-	return max_of((moves_pane(a) ? a->layout.pane.h : a->layout.list.h) - 1, 1);
+	struct rect pane =
+		a->at == VIEW_VMS ? window_inside(a, windows_current(a)) : a->layout.pane;
+
+	return max_of((moves_pane(a) ? pane.h : a->layout.list.h) - 1, 1);
 }
 
 #define FAR 1000000
@@ -81,10 +84,11 @@ void act_HALF_UP(struct app *a, const char *arg)
 
 static void set_zoom(struct app *a, bool zoom)
 {
+	if (zoom && a->focus == FOCUS_LIST)
+		windows_focus_follower(a);
 	a->zoom = zoom;
-	if (zoom)
-		a->focus = FOCUS_PANE;
 	app_layout(a);
+	app_sync_deck(a);
 }
 
 void act_ZOOM(struct app *a, const char *arg)
@@ -140,10 +144,13 @@ void act_CLOSE(struct app *a, const char *arg)
 void act_FOCUS(struct app *a, const char *arg)
 {
 	(void)arg;
-	if (a->zoom)
-		set_zoom(a, false);
-	a->focus = a->focus == FOCUS_LIST ? FOCUS_PANE : FOCUS_LIST;
-	app_dirty(a);
+	windows_focus_step(a, 1);
+}
+
+void act_FOCUS_BACK(struct app *a, const char *arg)
+{
+	(void)arg;
+	windows_focus_step(a, -1);
 }
 
 static void show_tab(struct app *a, enum tab tab)

@@ -15,6 +15,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #define RESTORES  CONTEXT_RESTORES
 #define IMAGES    CONTEXT_IMAGES
 #define EVENTS    CONTEXT_EVENTS
+#define WINDOW    CONTEXT_WINDOW
 #define ALL       CONTEXT_ALL
 #define NONE      NEED_NONE
 #define ROW       NEED_ROW
@@ -41,6 +42,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef RESTORES
 #undef IMAGES
 #undef EVENTS
+#undef WINDOW
 #undef ALL
 #undef ROW
 #undef SNAPSHOT
@@ -75,7 +77,7 @@ enum action action_by_key(unsigned context, console_key k)
 /* Names behind the prefix key are no commands: there is no command line there. */
 static bool is_command(enum action a)
 {
-	return action_table[a].contexts & CONTEXT_ALL;
+	return action_table[a].contexts & CONTEXT_COMMANDS;
 }
 
 enum action action_by_name(const char *name, size_t n)

@@ -100,7 +100,7 @@ void app_key(struct app *a, console_key k)
 		a->top->ops->key(a, a->top, k);
 		return;
 	}
-	if (attach_key(a, k))
+	if (window_key(a, k) || attach_key(a, k))
 		return;
 	act = action_by_key(a->at != VIEW_VMS        ? views[a->at]->context
 			    : a->focus == FOCUS_PANE ? CONTEXT_PANE
@@ -158,14 +158,11 @@ static void want_tick(struct app *a)
 static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 {
 	struct app *a = w->data;
-	struct deck *d = app_deck(a);
 	double wait;
 
 	(void)revents;
 	feed_hub_turn(&a->hub);
-	if (d)
-		deck_turn(d);
-	if (d && d->tab[d->shown].pane && pane_take_changed(d->tab[d->shown].pane))
+	if (windows_turn(a))
 		a->dirty = true;
 	want_tick(a);
 	if (!a->dirty)
@@ -288,6 +285,7 @@ void app_init(struct app *a, const struct console_opts *o)
 		table_init(&a->table[i], views[i]);
 	feed_hub_init(&a->hub, a->loop);
 	link_init(&a->link, a->loop, &app_link_handler, a);
+	windows_init(&a->windows);
 	decks_init(&a->decks, &a->hub, &a->link, &decks_handler, a);
 	init_watchers(a);
 }
@@ -323,6 +321,8 @@ static int app_run(struct app *a, struct err *e)
 	theme_watch_start(a);
 	start_watchers(a);
 	app_take_size(a);
+	if (a->opts->layout)
+		(void)windows_load(a, a->opts->layout);
 	/* Something to look at while a daemon is started. */
 	draw_now(a);
 	r = link_open(&a->link, OPEN_TIMEOUT, e);

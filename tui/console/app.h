@@ -17,6 +17,7 @@
 #include "tui/console/paint.h"
 #include "tui/console/undo.h"
 #include "tui/console/views.h"
+#include "tui/console/windows.h"
 
 struct app;
 struct layer;
@@ -61,6 +62,7 @@ struct app {
 	struct model model;
 	struct feed_hub hub;
 	struct decks decks;
+	struct windows windows;
 	struct {
 		bool asking, again; /* a call is under way; one more is due behind it */
 	} lists[LIST__COUNT];
@@ -79,6 +81,7 @@ struct app {
 		struct deck *deck; /* NULL: the keys are the console's */
 		enum tab tab;
 		bool prefix;       /* the prefix key was pressed */
+		bool window;       /* C-w was */
 		bool hints;        /* and its hints are shown */
 		bool scrolling;    /* keys scroll the pane for a while */
 		bool was_zoomed;   /* before the attach */
@@ -167,6 +170,8 @@ void app_list(struct app *a, enum listing what);
 void app_get_vm(struct app *a, const char *id);
 /* The timing on the screen, with what is usual, unless it is known. */
 void app_ask_timing(struct app *a);
+/* Of another VM on the screen; asked (n bytes): what was asked for last. */
+void app_ask_timing_of(struct app *a, const char *id, char *asked, size_t n);
 
 /* ---- calls.c: what the operator asks for */
 /* Calls; a failure is shown as a notice, success as done (NULL: nothing). Takes params. */
@@ -199,7 +204,8 @@ void app_cursor(struct app *a, int y, int x);    /* where a layer types */
 void draw_list(struct app *a);                   /* view_list.c */
 void draw_pane(struct app *a, int *cy, int *cx); /* view_pane.c */
 void draw_detail(struct app *a);                 /* view_detail.c */
-void draw_timeline(struct app *a, const char *vm_id);
+/* In a rectangle; *top: its first line, taken back to what there is. */
+void draw_timeline(struct app *a, const char *vm_id, struct rect r, int *top);
 enum role frame_role(const struct app *a);
 void draw_head(struct app *a); /* head.c */
 void draw_status(struct app *a);
@@ -231,6 +237,8 @@ void restore_dialog_open(struct app *a, const char *snapshot);
 void clone_dialog_open(struct app *a, const char *name, const char *id, const char *count);
 void pool_dialog_open(struct app *a, const struct deck_snapshot *s, const char *count);
 void command_open(struct app *a);
+/* With something typed already. */
+void command_open_with(struct app *a, const char *text);
 void filter_open(struct app *a);
 void sort_menu_open(struct app *a);   /* sort_menu.c */
 void gather_view_open(struct app *a); /* gather_view.c; there is a gather */

@@ -24,7 +24,7 @@ void attach_begin(struct app *a, enum tab tab)
 	a->keys.was_zoomed = a->zoom;
 	deck_show(d, tab);
 	deck_take_keys(d, tab, true);
-	app_dirty(a);
+	app_sync_deck(a);
 }
 
 void attach_end(struct app *a)
@@ -110,6 +110,7 @@ void act_GUEST_ZOOM(struct app *a, const char *arg)
 	(void)arg;
 	a->zoom = !a->zoom;
 	app_layout(a);
+	app_sync_deck(a);
 }
 
 void act_GUEST_SCROLL(struct app *a, const char *arg)

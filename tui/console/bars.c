@@ -201,6 +201,19 @@ static void draw_hint(
 	pen_put(pen, role, " ");
 }
 
+/* What follows C-w. */
+static void draw_window_hints(struct app *a, struct pen *pen)
+{
+	enum role role = a->keys.deck ? ROLE_BORDER_ATTACHED : ROLE_MENU_TEXT;
+	enum role key = a->keys.deck ? ROLE_BORDER_ATTACHED : ROLE_MENU_KEY;
+
+	pen_put(pen, role, a->keys.hints ? " C-w then: hjkl" : " C-w ...");
+	for (int i = 0; i < ACT__COUNT && a->keys.hints; i++)
+		if ((action_table[i].contexts & CONTEXT_WINDOW) && action_table[i].label[0])
+			draw_hint(pen, key, role, (enum action)i, action_table[i].label);
+	pen_rest(pen, role);
+}
+
 /* In the colour of the pane's frame: the lower edge of it. */
 static void draw_guest_hints(struct app *a, struct pen *pen)
 {
@@ -255,6 +268,10 @@ void draw_hints(struct app *a)
 	struct pen pen = pen_at(&a->paint, a->layout.hints);
 	struct action_on on = app_on(a);
 
+	if (a->keys.window) {
+		draw_window_hints(a, &pen);
+		return;
+	}
 	if (a->keys.deck) {
 		draw_guest_hints(a, &pen);
 		return;

@@ -62,16 +62,21 @@ static void command_complete(struct app *a, struct edit *ed, char *out, size_t n
 	}
 	out[0] = '\0';
 	for (int i = 0; i < ACT__COUNT && len < n; i++)
-		if ((action_table[i].contexts & CONTEXT_ALL) &&
+		if ((action_table[i].contexts & CONTEXT_COMMANDS) &&
 			strncmp(action_table[i].name, full, strlen(full)) == 0)
 			len += (size_t)snprintf(out + len, n - len, "%s ", action_table[i].name);
 }
 
-void command_open(struct app *a)
+void command_open_with(struct app *a, const char *text)
 {
 	static const struct prompt_ops ops = {NULL, command_done, command_complete};
 
-	prompt_open(a, ":", "", &ops, &a->commands);
+	prompt_open(a, ":", text, &ops, &a->commands);
+}
+
+void command_open(struct app *a)
+{
+	command_open_with(a, "");
 }
 
 /* ---- filter -----------------------------------------------------------------------------------

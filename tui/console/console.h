@@ -7,9 +7,10 @@
 #include <stdio.h>
 
 struct console_opts {
-	const char *theme; /* name or file; NULL: VMDECK_THEME, else "default" */
-	bool no_color;     /* attributes only, as NO_COLOR asks for */
-	bool ascii;        /* no character above 127 of our own */
+	const char *theme;  /* name or file; NULL: VMDECK_THEME, else "default" */
+	const char *layout; /* windows to begin with, or NULL */
+	bool no_color;      /* attributes only, as NO_COLOR asks for */
+	bool ascii;         /* no character above 127 of our own */
 };
 
 /* Runs the console on stdin and stdout, which must be a terminal, until the operator leaves.

@@ -36,7 +36,11 @@ struct pane *tab_pane(struct deck_tab *t)
 	struct decks *ds = t->deck->decks;
 
 	if (!t->pane) {
-		t->pane = pane_new(ds->rows, ds->cols, on_to_guest, t);
+		if (!t->rows) {
+			t->rows = ds->rows;
+			t->cols = ds->cols;
+		}
+		t->pane = pane_new(t->rows, t->cols, on_to_guest, t);
 		feed_init(&t->feed, ds->hub, t->id <= TAB_SERIAL ? &follow_ops : &run_ops, t->pane,
 			t);
 		pane_set_lines(t->pane, t->id != TAB_SHELL);
@@ -129,7 +133,7 @@ static void decks_evict(struct decks *ds)
 	struct deck **victim = NULL, *d;
 
 	for (struct deck **at = &ds->first->next; *at; at = &(*at)->next)
-		if (!deck_busy(*at) && !(*at)->attached)
+		if (!deck_busy(*at) && !(*at)->attached && !(*at)->visible)
 			victim = at;
 	if (!victim)
 		return;
@@ -169,17 +173,27 @@ void decks_resize(struct decks *ds, int rows, int cols)
 {
 	ds->rows = rows;
 	ds->cols = cols;
-	for (struct deck *d = ds->first; d; d = d->next)
-		for (int i = 0; i < TAB__COUNT; i++) {
-			struct deck_tab *t = &d->tab[i];
+}
 
-			if (!t->pane)
-				continue;
-			feed_settle(&t->feed);
-			pane_resize(t->pane, rows, cols);
-			if (t->source == SOURCE_ATTACH || t->source == SOURCE_RUN)
-				feed_size(&t->feed, rows, cols);
-		}
+void deck_resize_tab(struct deck *d, enum tab tab, int rows, int cols)
+{
+	struct deck_tab *t = &d->tab[tab];
+
+	if (t->rows == rows && t->cols == cols)
+		return;
+	t->rows = rows;
+	t->cols = cols;
+	if (!t->pane)
+		return;
+	feed_settle(&t->feed);
+	pane_resize(t->pane, rows, cols);
+	if (t->source == SOURCE_ATTACH || t->source == SOURCE_RUN)
+		feed_size(&t->feed, rows, cols);
+}
+
+static bool on_screen(const struct deck *d, enum tab tab)
+{
+	return d->visible && (d->tabs & 1u << tab);
 }
 
 void decks_link(struct decks *ds, const struct err *why)
@@ -189,18 +203,24 @@ void decks_link(struct decks *ds, const struct err *why)
 			struct deck_tab *t = &d->tab[i];
 			bool ran = t->started_ns != 0;
 
+			bool told =
+				deck_vm_alive(&d->vm) &&
+				(i == TAB_OUTPUT || (i == TAB_SERIAL && on_screen(d, TAB_SERIAL)));
+
 			t->blocked = SOURCE_NONE;
 			if (!t->pane)
 				continue;
 			if (!why) {
-				if (i == TAB_OUTPUT && deck_vm_alive(&d->vm))
+				if (told)
 					tab_rule(t, 0, "the daemon is back");
 				continue;
 			}
-			if (t->feed.stream || ran || (i == TAB_OUTPUT && deck_vm_alive(&d->vm)))
+			if (t->feed.stream || ran || told)
 				tab_rule(t, 0,
 					ran ? "daemon lost, and with it '%s'" : "daemon lost%s",
 					ran ? t->command : "");
+			if (i == TAB_SERIAL && t->feed.stream)
+				t->serial_next = t->feed.next;
 			tab_close(t);
 			t->started_ns = 0;
 			if (ran)
@@ -217,7 +237,7 @@ static enum source deck_wanted(const struct deck *d)
 		return SOURCE_NONE;
 	if (d->attached && deck_vm_alive(vm) && vm->state != DECK_STARTING)
 		return SOURCE_ATTACH;
-	if (!d->visible || d->shown != TAB_OUTPUT)
+	if (!on_screen(d, TAB_OUTPUT))
 		return SOURCE_NONE;
 	return vm->state == DECK_STARTING ? SOURCE_SERIAL : SOURCE_OUTPUT;
 }
@@ -240,15 +260,16 @@ static void sync_tab(struct deck_tab *t, enum source wanted)
 
 void deck_sync(struct deck *d, const struct deck_vm *vm)
 {
-	bool serial = d->visible && d->shown == TAB_SERIAL && vm && !vm->gone;
+	bool serial = on_screen(d, TAB_SERIAL) && vm && !vm->gone;
 
 	if (vm) {
 		if (vm->state != d->vm.state || vm->wait.n != d->vm.wait.n)
 			d->tab[TAB_OUTPUT].blocked = d->tab[TAB_SERIAL].blocked = SOURCE_NONE;
 		d->vm = *vm;
 	}
-	if (d->shown != TAB_TIMELINE)
-		tab_pane(&d->tab[d->shown]);
+	for (int i = 0; i < TAB__COUNT; i++)
+		if (i != TAB_TIMELINE && (d->tabs & 1u << i))
+			tab_pane(&d->tab[i]);
 	sync_tab(&d->tab[TAB_OUTPUT], deck_wanted(d));
 	sync_tab(&d->tab[TAB_SERIAL], serial ? SOURCE_SERIAL : SOURCE_NONE);
 }
@@ -269,7 +290,7 @@ void deck_take_keys(struct deck *d, enum tab tab, bool on)
 		d->attached = on;
 	if (on) {
 		pane_scroll_end(t->pane);
-		feed_size(&t->feed, d->decks->rows, d->decks->cols);
+		feed_size(&t->feed, t->rows, t->cols);
 	}
 	deck_sync(d, NULL);
 }

@@ -23,13 +23,15 @@ struct deck_tab {
 	struct deck *deck;
 	enum tab id;
 	struct pane *pane; /* owned; NULL until it is needed */
+	int rows, cols;    /* its size; 0: not known yet */
 	struct feed feed;
 	enum source source;   /* of the open stream */
 	bool ended;           /* all there is has been read */
 	enum source blocked;  /* was refused: not asked again before something changes */
 	bool known;           /* output_next says where to go on */
 	uint64_t output_next; /* first output byte that is not in the pane */
-	uint64_t serial_next; /* of the boot shown in the output tab: the same; 0: none yet */
+	uint64_t serial_next; /* of the boot shown in the output tab, or of the serial tab when the
+			       * daemon was lost: the same; 0: none yet */
 	uint64_t caught_up;   /* end of the output when the stream was opened */
 	char late[240];       /* ruled line that belongs behind bytes still to come */
 	bool late_at_end;
@@ -44,9 +46,10 @@ struct deck_tab {
 
 struct deck {
 	struct decks *decks;
-	struct deck *next; /* most recently seen first */
-	struct deck_vm vm; /* as last seen */
-	enum tab shown;
+	struct deck *next;      /* most recently seen first */
+	struct deck_vm vm;      /* as last seen */
+	enum tab shown;         /* in the current window */
+	unsigned tabs;          /* in any window: a bit each */
 	bool visible, attached; /* attached: the main process gets the keys */
 	struct deck_tab tab[TAB__COUNT];
 };
@@ -64,7 +67,7 @@ struct decks {
 	void *user;
 	struct deck *first;
 	int count;
-	int rows, cols; /* of the panes */
+	int rows, cols; /* of new panes */
 };
 
 void decks_init(struct decks *ds, struct feed_hub *hub, struct link *link,
@@ -73,20 +76,22 @@ void decks_fini(struct decks *ds);
 /* The panes of this VM, made when they are not there; the most recently seen one from now on. */
 struct deck *decks_see(struct decks *ds, const struct deck_vm *vm);
 struct deck *decks_find(const struct decks *ds, const char *id);
-/* New size of all panes (they take it when they are drawn). */
+/* Size of panes that are made from now on. */
 void decks_resize(struct decks *ds, int rows, int cols);
+/* Size of the pane of a tab, also of one that is made later. */
+void deck_resize_tab(struct deck *d, enum tab tab, int rows, int cols);
 /* An event for the ruled lines. */
 void decks_event(struct decks *ds, struct json_object *event);
 /* The connection is gone (why) or back (NULL). Closes all streams. */
 void decks_link(struct decks *ds, const struct err *why);
 
-/* Opens and closes streams so that the shown tab is fed. vm: its state now. */
+/* Opens and closes streams so that the tabs in windows are fed. vm: its state now. */
 void deck_sync(struct deck *d, const struct deck_vm *vm);
 /* Shows a tab; it gets a pane. */
 void deck_show(struct deck *d, enum tab tab);
 /* Whether the main process (output) or the shell gets the keys. */
 void deck_take_keys(struct deck *d, enum tab tab, bool on);
-/* Puts a late ruled line where it belongs by now. Once a loop turn for the shown deck. */
+/* Puts a late ruled line where it belongs by now. Once a loop turn for decks on the screen. */
 void deck_turn(struct deck *d);
 /* Runs sh -c COMMAND, output in the exec tab. */
 int deck_exec(struct deck *d, const char *command, struct err *e);

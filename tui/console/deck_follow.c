@@ -30,8 +30,8 @@ static struct json_object *follow_params(struct deck_tab *t, enum source source)
 	else
 		jsonx_add_int(o, "tail", TAIL);
 	if (source == SOURCE_ATTACH) {
-		jsonx_add_int(o, "rows", t->deck->decks->rows);
-		jsonx_add_int(o, "cols", t->deck->decks->cols);
+		jsonx_add_int(o, "rows", t->rows);
+		jsonx_add_int(o, "cols", t->cols);
 	} else {
 		jsonx_add_bool(o, "follow", true);
 	}
@@ -65,8 +65,9 @@ void tab_follow(struct deck_tab *t, enum source source)
 		t->known = true;
 		t->output_next = 0;
 	}
-	/* Looking at the serial console again shows it from its tail on. */
-	if (t->id == TAB_SERIAL)
+	/* Looking at the serial console again shows it from its tail on; after a loss of the daemon
+	 * it goes on behind the ruled line. */
+	if (t->id == TAB_SERIAL && !t->serial_next)
 		pane_reset(t->pane);
 	pane_set_lines(t->pane, source == SOURCE_SERIAL || !t->deck->vm.tty);
 	t->ended = false;
@@ -81,6 +82,24 @@ void tab_follow(struct deck_tab *t, enum source source)
 	}
 }
 
+/* The serial console is there again after the daemon was lost. */
+static void serial_again(struct deck_tab *t, uint64_t start, uint64_t end)
+{
+	uint64_t next = t->serial_next;
+	char size[32];
+
+	t->serial_next = 0;
+	if (end > next && end - next > CATCH_UP) {
+		tab_rule(t, 0, "%s of the serial console are not shown here",
+			str_bytes(size, sizeof(size), end - next - TAIL));
+		t->serial_next = end - TAIL;
+		tab_follow(t, SOURCE_SERIAL);
+	} else if (start > next) {
+		tab_rule(t, 0, "%s of the serial console are no longer kept",
+			str_bytes(size, sizeof(size), start - next));
+	}
+}
+
 static void on_open(struct feed *f, struct json_object *result)
 {
 	struct deck_tab *t = f->user;
@@ -92,6 +111,8 @@ static void on_open(struct feed *f, struct json_object *result)
 	if (t->source == SOURCE_SERIAL) {
 		f->skip = start > first && !t->serial_next ? SKIP_LINE_MAX : 0;
 		f->next = start;
+		if (t->id == TAB_SERIAL && t->serial_next)
+			serial_again(t, start, end);
 		return;
 	}
 	if (!t->known) {
@@ -132,7 +153,7 @@ static void on_end(struct feed *f, int r, const struct err *e)
 
 	if (source != SOURCE_SERIAL)
 		t->output_next = f->next;
-	else if (t->id == TAB_OUTPUT)
+	else if (t->id == TAB_OUTPUT || r < 0)
 		t->serial_next = f->next;
 	t->source = SOURCE_NONE;
 	if (r < 0) {

@@ -77,6 +77,7 @@ static int start(struct deck_tab *t, const char *const *argv, const char *shown,
 		json_object_put(env);
 		return err_set(e, ENOTCONN, "no daemon at present: %s", ds->link->why);
 	}
+	tab_pane(t);
 	/* What the pane understands. */
 	jsonx_add_str(env, "TERM", "xterm-256color");
 	jsonx_add_str(o, "vm", t->deck->vm.id);
@@ -85,12 +86,11 @@ static int start(struct deck_tab *t, const char *const *argv, const char *shown,
 		json_object_object_add(o, "env", env);
 		jsonx_add_bool(o, "tty", true);
 		jsonx_add_bool(o, "stdin", true);
-		jsonx_add_int(o, "rows", ds->rows);
-		jsonx_add_int(o, "cols", ds->cols);
+		jsonx_add_int(o, "rows", t->rows);
+		jsonx_add_int(o, "cols", t->cols);
 	} else {
 		json_object_put(env);
 	}
-	tab_pane(t);
 	tab_rule(t, 0, "%s", shown);
 	snprintf(t->command, sizeof(t->command), "%.190s", tty ? shown : argv[2]);
 	t->have_exit = false;

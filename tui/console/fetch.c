@@ -83,6 +83,7 @@ void app_list(struct app *a, enum listing what)
 void app_load(struct app *a)
 {
 	a->timing[0] = '\0';
+	windows_forget_timings(a);
 	for (int i = 0; i < LIST__COUNT; i++)
 		app_list(a, (enum listing)i);
 }
@@ -115,9 +116,8 @@ static void on_timing(void *user, int r, struct json_object *result, const struc
 		app_refresh(a, model_set_timing(&a->model, result));
 }
 
-void app_ask_timing(struct app *a)
+void app_ask_timing_of(struct app *a, const char *id, char *last, size_t n)
 {
-	const char *id = app_timing(a);
 	const struct deck_timing *t = id ? model_timing(&a->model, id) : NULL;
 	char asked[sizeof(a->timing)];
 	struct json_object *o;
@@ -126,12 +126,18 @@ void app_ask_timing(struct app *a)
 		return;
 	/* Once while it runs, for what is usual; once when it has ended, for what is stored. */
 	snprintf(asked, sizeof(asked), "%.40s %d", id, t && t->result != RESULT_RUNNING);
-	if (strcmp(asked, a->timing) == 0)
+	if (strcmp(asked, last) == 0)
 		return;
-	snprintf(a->timing, sizeof(a->timing), "%s", asked);
+	snprintf(last, n, "%s", asked);
 	o = json_object_new_object();
 	jsonx_add_str(o, "id", id);
 	if (t)
 		jsonx_add_str(o, "kind", t->kind);
 	(void)link_call(&a->link, "timing.get", o, on_timing, a, NULL);
+}
+
+void app_ask_timing(struct app *a)
+{
+	app_ask_timing_of(a, app_timing(a), a->timing, sizeof(a->timing));
+	windows_ask_timings(a);
 }

@@ -36,10 +36,20 @@ static void add_actions(struct help *h, const char *title, unsigned contexts, un
 	add(h, HELP_BLANK, ACT_NONE, NULL);
 }
 
+static void add_windows(struct help *h)
+{
+	add(h, HELP_TITLE, ACT_NONE, "Windows (C-w, then)");
+	for (int i = 0; i < ACT__COUNT; i++)
+		if (action_table[i].contexts & CONTEXT_WINDOW)
+			add(h, HELP_ACTION, (enum action)i, NULL);
+	add(h, HELP_BLANK, ACT_NONE, NULL);
+}
+
 static void help_fill(struct help *h)
 {
 	add_actions(h, "Do something", CONTEXT_ALL, 1);
 	add_actions(h, "Move and look", CONTEXT_ALL, 0);
+	add_windows(h);
 	add(h, HELP_TITLE, ACT_NONE, "While the guest has the keys (C-] or F12, then)");
 	for (int i = 0; i < ACT__COUNT; i++)
 		if (action_table[i].contexts & CONTEXT_GUEST)
@@ -102,7 +112,8 @@ static void draw_action(struct app *a, struct pen *pen, enum action act)
 	pen_put(pen, ROLE_DIALOG, "  ");
 	pen_column(pen, ROLE_DIALOG_KEY, 14, info->keys);
 	pen_put(pen, ROLE_DIALOG, " ");
-	snprintf(name, sizeof(name), "%s%s", info->contexts & CONTEXT_ALL ? ":" : "", info->name);
+	snprintf(name, sizeof(name), "%s%s", info->contexts & CONTEXT_COMMANDS ? ":" : "",
+		info->name);
 	if (a->cols >= 76)
 		pen_column(pen, ROLE_DIALOG_HINT, 15, name);
 	pen_put(pen, ROLE_DIALOG, info->help);

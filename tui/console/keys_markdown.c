@@ -8,7 +8,14 @@ static bool acts(const struct action_info *info)
 	return info->flags & (ACTION_HINT | ACTION_ARG | ACTION_DESTROYS);
 }
 
-/* "`j` `Down`"; behind the prefix "`C-] d`". */
+static const char *prefix_of(const struct action_info *info)
+{
+	if (info->contexts & CONTEXT_ALL)
+		return "";
+	return info->contexts & CONTEXT_GUEST ? "C-] " : "C-w ";
+}
+
+/* "`j` `Down`"; behind a prefix "`C-] d`". */
 static void put_keys(FILE *f, const struct action_info *info)
 {
 	const char *list = info->keys, *space = "";
@@ -16,8 +23,7 @@ static void put_keys(FILE *f, const struct action_info *info)
 	char text[16];
 
 	while ((k = key_list_next(&list)) != K_NONE) {
-		fprintf(f, "%s`%s%s`", space, info->contexts & CONTEXT_GUEST ? "C-] " : "",
-			key_text(text, sizeof(text), k));
+		fprintf(f, "%s`%s%s`", space, prefix_of(info), key_text(text, sizeof(text), k));
 		space = " ";
 	}
 }
@@ -28,7 +34,10 @@ static void put_rows(FILE *f, unsigned context, bool acting)
 		const struct action_info *info = &action_table[i];
 		bool guest = info->contexts & CONTEXT_GUEST;
 
-		if (!(info->contexts & context) || (!guest && acts(info) != acting))
+		bool window = context == CONTEXT_WINDOW;
+
+		if (!(info->contexts & context) || (!guest && !window && acts(info) != acting) ||
+			(window && (info->contexts & CONTEXT_ALL)))
 			continue;
 		fputs("| ", f);
 		put_keys(f, info);
@@ -44,5 +53,6 @@ void console_keys_markdown(FILE *f)
 	fputs("| Keys | Command | Does |\n|---|---|---|\n", f);
 	put_rows(f, CONTEXT_ALL, true);
 	put_rows(f, CONTEXT_ALL, false);
+	put_rows(f, CONTEXT_WINDOW, false);
 	put_rows(f, CONTEXT_GUEST, false);
 }

@@ -24,14 +24,9 @@ struct table *app_table(struct app *a)
 
 /* ---- what is selected ------------------------------------------------------------------------ */
 
-static const char *selected_id(const struct app *a)
-{
-	return a->table[VIEW_VMS].selected;
-}
-
 struct deck_vm *app_selected(struct app *a)
 {
-	return a->at == VIEW_VMS && *selected_id(a) ? model_find(&a->model, selected_id(a)) : NULL;
+	return a->at == VIEW_VMS ? window_vm(a, windows_current(a)) : NULL;
 }
 
 struct deck_snapshot *app_snapshot(struct app *a)
@@ -47,7 +42,8 @@ struct deck_image *app_image(struct app *a)
 struct action_on app_on(struct app *a)
 {
 	return (struct action_on){
-		.context = views[a->at]->context | (a->keys.deck ? CONTEXT_GUEST : 0u),
+		.context = views[a->at]->context | CONTEXT_WINDOW |
+			   (a->keys.deck ? CONTEXT_GUEST : 0u),
 		/* In a frozen list there are VMs that the model has no more. */
 		.row = a->at == VIEW_VMS ? app_selected(a) != NULL : app_table(a)->count > 0,
 		.vm = app_selected(a),
@@ -59,7 +55,8 @@ struct deck *app_deck(struct app *a)
 {
 	if (a->keys.deck)
 		return a->keys.deck;
-	return a->at == VIEW_VMS && *selected_id(a) ? decks_find(&a->decks, selected_id(a)) : NULL;
+	windows_settle(a);
+	return a->at == VIEW_VMS ? window_deck(a, windows_current(a)) : NULL;
 }
 
 const char *app_timing(struct app *a)
@@ -89,30 +86,17 @@ void app_layout(struct app *a)
 		layout_give(&a->layout, t->count, t->view->pane_rows);
 	list_resize(&t->list, t->count, a->layout.list.h);
 	/* The panes of the VMs keep their size while another view is on the screen. */
-	if (a->at == VIEW_VMS &&
-		(a->layout.pane.h != a->decks.rows || a->layout.pane.w != a->decks.cols))
-		decks_resize(&a->decks, max_of(a->layout.pane.h, PANE_ROWS_MIN),
-			max_of(a->layout.pane.w, PANE_COLS_MIN));
+	if (a->at == VIEW_VMS) {
+		windows_place(a);
+		windows_fit(a);
+	}
 	app_dirty(a);
 }
 
-/* Streams of the deck that is seen; the others' are closed (what they have stays). */
+/* Streams of the decks that are seen; the others' are closed (what they have stays). */
 void app_sync_deck(struct app *a)
 {
-	struct deck_vm *vm = app_selected(a);
-	struct deck *seen = a->keys.deck;
-
-	if (!seen && vm)
-		seen = decks_see(&a->decks, vm);
-
-	for (struct deck *d = a->decks.first; d; d = d->next) {
-		bool visible = d == seen;
-
-		if (visible || d->visible) {
-			d->visible = visible;
-			deck_sync(d, model_find(&a->model, d->vm.id));
-		}
-	}
+	windows_sync(a);
 	app_ask_timing(a);
 	app_dirty(a);
 }
@@ -227,6 +211,7 @@ static void refresh(struct app *a, unsigned changed, const struct deck_vm *vm)
 			if (!may_wait(a, vms, vm))
 				refill(a, vms);
 		}
+		windows_select(a);
 		if (take_expected(a) || !app_deck(a) || !ev_is_active(&a->w.settle)) {
 			ev_timer_stop(a->loop, &a->w.settle);
 			app_sync_deck(a);

@@ -4,37 +4,37 @@
 #include "tui/console/app.h"
 #include "tui/console/waterfall.h"
 
-static struct page page_of(const struct app *a)
+static struct page page_of(const struct app *a, struct rect r)
 {
-	return (struct page){.paint = &a->paint, .r = a->layout.pane, .now_ns = wall_ns()};
+	return (struct page){.paint = &a->paint, .r = r, .now_ns = wall_ns()};
 }
 
 /* Counted first, so that it is never scrolled past its end. */
-static void settle_top(struct app *a, struct page *pg, int lines)
+static void settle_top(int *top, struct page *pg, int lines)
 {
-	a->page_top = max_of(0, min_of(a->page_top, lines - pg->r.h));
-	pg->top = a->page_top;
+	*top = max_of(0, min_of(*top, lines - pg->r.h));
+	pg->top = *top;
 	pg->line = 0;
 }
 
-static void draw_timing(struct app *a, const struct deck_timing *t)
+static void draw_timing(struct app *a, const struct deck_timing *t, struct rect r, int *top)
 {
-	struct page pg = page_of(a), count = pg;
+	struct page pg = page_of(a, r), count = pg;
 
 	count.r.h = 0;
 	waterfall_draw(&count, t);
-	settle_top(a, &pg, count.line);
+	settle_top(top, &pg, count.line);
 	waterfall_draw(&pg, t);
 }
 
-void draw_timeline(struct app *a, const char *vm_id)
+void draw_timeline(struct app *a, const char *vm_id, struct rect r, int *top)
 {
 	const struct deck_timing *t = model_timing(&a->model, vm_id);
-	struct page pg = page_of(a);
+	struct page pg = page_of(a, r);
 
-	paint_fill(&a->paint, a->layout.pane, ROLE_TEXT);
+	paint_fill(&a->paint, r, ROLE_TEXT);
 	if (t)
-		draw_timing(a, t);
+		draw_timing(a, t, r, top);
 	else
 		page_text(&pg, ROLE_TEXT_DIM, "No timing of this VM is known.");
 }
@@ -61,7 +61,7 @@ void draw_detail(struct app *a)
 {
 	const struct view *v = views[a->at];
 	const void *row = table_selected(app_table(a));
-	struct page pg = page_of(a), count = pg;
+	struct page pg = page_of(a, a->layout.pane), count = pg;
 
 	draw_title(a, row);
 	paint_vline(&a->paint, a->layout.divider, frame_role(a));
@@ -70,6 +70,6 @@ void draw_detail(struct app *a)
 		return;
 	count.r.h = 0;
 	v->detail(&count, &a->model, row);
-	settle_top(a, &pg, count.line);
+	settle_top(&a->page_top, &pg, count.line);
 	v->detail(&pg, &a->model, row);
 }
