@@ -12,7 +12,7 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # ---- packages: the one list of what a fresh Debian 12 needs -------------------------------------
 DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev libjson-c-dev \
-	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev
+	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev libinih-dev
 DEPS_RUN   := qemu-system-x86 qemu-utils busybox-static ca-certificates
 DEPS_TEST  := tmux python3 strace ncurses-term procps btrfs-progs
 DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
@@ -22,7 +22,7 @@ DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
 	-Wpointer-arith -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
 PKGS_BACKEND := json-c sqlite3 liblz4 libcrypto
-PKGS_TUI     := json-c vterm ncursesw
+PKGS_TUI     := json-c vterm ncursesw inih
 # No pkg-config call when nothing is to be built from it: keeps the no-op make fast.
 PKGCFG := $(B)/pkg.mk
 CSTD   := -std=gnu11 -D_GNU_SOURCE -I. -fno-strict-aliasing

@@ -176,6 +176,8 @@ def check_nothing_left(tally, before, tmp, mark):
 
 
 def main():
+    # A shell that starts this in the background has it ignored, and so would every program that is tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("--build", default="build/dev", help="build folder to test")
     ap.add_argument("--only", choices=["unit", "e2e"], help="one kind only")

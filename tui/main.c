@@ -30,6 +30,11 @@ int cmd_console(struct cli *c)
 	return console_main(&o);
 }
 
+int cmd_keys(struct cli *c)
+{
+	return console_keys_print(stdout, opt_given(&c->opts, "json"));
+}
+
 /* What was printed must have arrived: a full disk is a failure, a reader that left is SIGPIPE's. */
 static int finish_output(int code)
 {

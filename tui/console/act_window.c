@@ -41,7 +41,7 @@ void act_WINDOW_HINTS(struct app *a, const char *arg)
 bool window_key(struct app *a, console_key k)
 {
 	enum action act = action_by_key(CONTEXT_WINDOW, k);
-	char name[24];
+	char name[24], prefix[24], hints[24];
 
 	if (!a->keys.window)
 		return false;
@@ -50,8 +50,10 @@ bool window_key(struct app *a, console_key k)
 	if (act != ACT_NONE)
 		action_run(a, act, "");
 	else if (k != K_ESC && k != (KEY_MOD_CTRL | 'c'))
-		app_notice(a, NOTICE_WARN, "C-w %s means nothing; C-w ? tells what there is",
-			key_text(name, sizeof(name), k));
+		app_notice(a, NOTICE_WARN, "%s %s means nothing; %s %s tells what there is",
+			action_key_text(ACT_WINDOW, prefix, sizeof(prefix)),
+			key_text(name, sizeof(name), k), prefix,
+			action_key_text(ACT_WINDOW_HINTS, hints, sizeof(hints)));
 	return true;
 }
 

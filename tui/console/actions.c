@@ -59,21 +59,6 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef ARG
 };
 
-enum action action_by_key(unsigned context, console_key k)
-{
-	for (int i = 0; i < ACT__COUNT; i++) {
-		const char *keys = action_table[i].keys;
-		console_key one;
-
-		if (!(action_table[i].contexts & context))
-			continue;
-		while ((one = key_list_next(&keys)) != K_NONE)
-			if (one == k)
-				return (enum action)i;
-	}
-	return ACT_NONE;
-}
-
 /* Names behind the prefix key are no commands: there is no command line there. */
 static bool is_command(enum action a)
 {
@@ -94,13 +79,6 @@ enum action action_by_name(const char *name, size_t n)
 		count++;
 	}
 	return count == 1 ? found : ACT_NONE;
-}
-
-char *action_key_text(enum action a, char *out, size_t n)
-{
-	const char *keys = action_table[a].keys;
-
-	return key_text(out, n, key_list_next(&keys));
 }
 
 static bool vm_allows(

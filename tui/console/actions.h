@@ -61,11 +61,11 @@ struct action_info {
 };
 extern const struct action_info action_table[ACT__COUNT];
 
-/* What a key does in a context. */
+/* What a key does in a context (keymap.c: the keys in force). */
 enum action action_by_key(unsigned context, console_key k);
 /* By name or unique prefix; ACT_NONE when there is none or several. */
 enum action action_by_name(const char *name, size_t n);
-/* The first key of an action, as text. */
+/* The first key of an action, as text; "" when it has none (keymap.c). */
 char *action_key_text(enum action a, char *out, size_t n);
 /* Whether it can be done; else why not, a sentence in why. */
 bool action_allowed(enum action a, const struct action_on *on, char *why, size_t n);

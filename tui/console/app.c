@@ -88,7 +88,7 @@ static bool paste_key(struct app *a, console_key k)
 void app_key(struct app *a, console_key k)
 {
 	enum action act;
-	char name[24];
+	char name[24], help[24];
 
 	a->urgent = true;
 	app_dirty(a);
@@ -109,8 +109,9 @@ void app_key(struct app *a, console_key k)
 	if (act != ACT_NONE)
 		action_run(a, act, "");
 	else
-		app_notice(a, NOTICE_INFO, "%s does nothing here; ? lists the keys",
-			key_text(name, sizeof(name), k));
+		app_notice(a, NOTICE_INFO, "%s does nothing here; %s lists the keys",
+			key_text(name, sizeof(name), k),
+			*action_key_text(ACT_HELP, help, sizeof(help)) ? help : ":help");
 }
 
 static void on_input(struct ev_loop *loop, ev_io *w, int revents)
@@ -319,6 +320,7 @@ static int app_run(struct app *a, struct err *e)
 		return r;
 	app_take_theme(a, a->opts->theme);
 	theme_watch_start(a);
+	app_take_keys(a);
 	start_watchers(a);
 	app_take_size(a);
 	if (a->opts->layout)

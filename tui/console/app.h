@@ -128,6 +128,9 @@ void app_pop(struct app *a); /* frees the top layer */
 void app_quit(struct app *a, int code);
 void app_key(struct app *a, console_key k);
 
+/* ---- act_keys.c */
+void app_take_keys(struct app *a); /* those of keys.conf */
+
 /* ---- app_theme.c */
 /* Shows a theme by name (NULL: that of the environment, else the default); what is wrong in it is a
  * notice. */

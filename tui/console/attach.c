@@ -1,16 +1,12 @@
-/* Keys that go to the guest, and the one prefix that does not: C-] (or F12). */
+/* Keys that go to the guest, and the prefix that does not: C-] or F12, unless keys.conf says so. */
 #include <string.h>
 
 #include "tui/console/act.h"
+#include "tui/console/keymap.h"
 #include "tui/console/term.h"
 
 #define PREFIX_HINTS_AFTER 0.4 /* s */
 #define TYPED_AHEAD_NS     500000000u
-
-static bool is_prefix(console_key k)
-{
-	return k == (KEY_MOD_CTRL | ']') || k == K_F12;
-}
 
 void attach_begin(struct app *a, enum tab tab)
 {
@@ -135,17 +131,18 @@ void act_GUEST_HINTS(struct app *a, const char *arg)
 static void prefix_key(struct app *a, console_key k)
 {
 	enum action act = action_by_key(CONTEXT_GUEST, k);
-	char name[16];
+	char name[24], prefix[24], hints[24];
 
 	ev_timer_stop(a->loop, &a->w.prefix);
 	a->keys.prefix = a->keys.hints = false;
-	if (is_prefix(k))
+	if (keymap_is_prefix(k))
 		pane_key(a->keys.deck->tab[a->keys.tab].pane, k);
 	else if (act != ACT_NONE)
 		action_run(a, act, "");
 	else
-		app_notice(a, NOTICE_WARN, "C-] %s means nothing; C-] ? tells what there is",
-			key_text(name, sizeof(name), k));
+		app_notice(a, NOTICE_WARN, "%s %s means nothing; %s %s tells what there is",
+			keymap_prefix_text(prefix, sizeof(prefix)), key_text(name, sizeof(name), k),
+			prefix, action_key_text(ACT_GUEST_HINTS, hints, sizeof(hints)));
 }
 
 bool attach_key(struct app *a, console_key k)
@@ -164,7 +161,7 @@ bool attach_key(struct app *a, console_key k)
 		return false;
 	if (a->keys.prefix) {
 		prefix_key(a, k);
-	} else if (is_prefix(k)) {
+	} else if (keymap_is_prefix(k)) {
 		a->keys.prefix = true;
 		ev_timer_set(&a->w.prefix, PREFIX_HINTS_AFTER, 0);
 		ev_now_update(a->loop);

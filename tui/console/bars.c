@@ -3,6 +3,7 @@
 
 #include "backend/base/str.h"
 #include "tui/console/app.h"
+#include "tui/console/keymap.h"
 
 #define NOTICE_ROWS_MAX  4
 #define CALL_SHOWN_AFTER 0.4 /* s */
@@ -207,7 +208,10 @@ static void draw_window_hints(struct app *a, struct pen *pen)
 	enum role role = a->keys.deck ? ROLE_BORDER_ATTACHED : ROLE_MENU_TEXT;
 	enum role key = a->keys.deck ? ROLE_BORDER_ATTACHED : ROLE_MENU_KEY;
 
-	pen_put(pen, role, a->keys.hints ? " C-w then: hjkl" : " C-w ...");
+	char prefix[24];
+
+	pen_printf(pen, role, a->keys.hints ? " %s then: hjkl" : " %s ...",
+		action_key_text(ACT_WINDOW, prefix, sizeof(prefix)));
 	for (int i = 0; i < ACT__COUNT && a->keys.hints; i++)
 		if ((action_table[i].contexts & CONTEXT_WINDOW) && action_table[i].label[0])
 			draw_hint(pen, key, role, (enum action)i, action_table[i].label);
@@ -219,20 +223,28 @@ static void draw_guest_hints(struct app *a, struct pen *pen)
 {
 	const enum role role = ROLE_BORDER_ATTACHED;
 
+	char prefix[24], detach[24], more[24];
+
+	keymap_prefix_text(prefix, sizeof(prefix));
 	if (!a->keys.hints) {
-		pen_put(pen, role,
-			a->keys.scrolling ? " j k PgUp PgDn g G scroll, any other key goes back"
-			: a->keys.prefix  ? " C-] ..."
-					  : " All keys go to the guest.  C-] d detach  C-] ? more");
+		if (a->keys.scrolling)
+			pen_put(pen, role, " j k PgUp PgDn g G scroll, any other key goes back");
+		else if (a->keys.prefix)
+			pen_printf(pen, role, " %s ...", prefix);
+		else
+			pen_printf(pen, role,
+				" All keys go to the guest.  %s %s detach  %s %s more", prefix,
+				action_key_text(ACT_DETACH, detach, sizeof(detach)), prefix,
+				action_key_text(ACT_GUEST_HINTS, more, sizeof(more)));
 		pen_rest(pen, role);
 		return;
 	}
-	pen_put(pen, role, " C-] then:");
+	pen_printf(pen, role, " %s then:", prefix);
 	for (int i = 0; i < ACT__COUNT; i++)
 		if ((action_table[i].contexts & CONTEXT_GUEST) &&
 			(action_table[i].flags & ACTION_HINT))
 			draw_hint(pen, role, role, (enum action)i, action_table[i].label);
-	pen_put(pen, role, " C-] sends C-] itself");
+	pen_printf(pen, role, " %s sends itself", prefix);
 	pen_rest(pen, role);
 }
 

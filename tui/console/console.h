@@ -16,6 +16,9 @@ struct console_opts {
 /* Runs the console on stdin and stdout, which must be a terminal, until the operator leaves.
  * Returns the exit code; a reason has been written to stderr when it isn't 0. */
 int console_main(const struct console_opts *o);
+/* The keys in force, as text or JSON; what is wrong in keys.conf goes to stderr. Returns the exit
+ * code: 1 when anything is. */
+int console_keys_print(FILE *f, bool json);
 /* All keys as a Markdown table: the README's. */
 void console_keys_markdown(FILE *f);
 

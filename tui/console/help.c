@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tui/console/app.h"
+#include "tui/console/keymap.h"
 
 struct help_line {
 	enum { HELP_BLANK, HELP_TITLE, HELP_ACTION, HELP_TEXT } kind;
@@ -16,6 +17,7 @@ struct help {
 	struct help_line line[HELP_LINES_MAX];
 	int count;
 	struct list scroll;
+	char windows[64], guest[80], literal[120]; /* texts that name keys */
 };
 
 static void add(struct help *h, int kind, enum action act, const char *text)
@@ -38,23 +40,36 @@ static void add_actions(struct help *h, const char *title, unsigned contexts, un
 
 static void add_windows(struct help *h)
 {
-	add(h, HELP_TITLE, ACT_NONE, "Windows (C-w, then)");
+	add(h, HELP_TITLE, ACT_NONE, h->windows);
 	for (int i = 0; i < ACT__COUNT; i++)
 		if (action_table[i].contexts & CONTEXT_WINDOW)
 			add(h, HELP_ACTION, (enum action)i, NULL);
 	add(h, HELP_BLANK, ACT_NONE, NULL);
 }
 
+static void name_keys(struct help *h)
+{
+	char key[24];
+
+	snprintf(h->windows, sizeof(h->windows), "Windows (%s, then)",
+		action_key_text(ACT_WINDOW, key, sizeof(key)));
+	keymap_prefix_text(key, sizeof(key));
+	snprintf(h->guest, sizeof(h->guest), "While the guest has the keys (%s, then)", key);
+	snprintf(h->literal, sizeof(h->literal), "%s %s  sends %s itself to the guest", key, key,
+		key);
+}
+
 static void help_fill(struct help *h)
 {
+	name_keys(h);
 	add_actions(h, "Do something", CONTEXT_ALL, 1);
 	add_actions(h, "Move and look", CONTEXT_ALL, 0);
 	add_windows(h);
-	add(h, HELP_TITLE, ACT_NONE, "While the guest has the keys (C-] or F12, then)");
+	add(h, HELP_TITLE, ACT_NONE, h->guest);
 	for (int i = 0; i < ACT__COUNT; i++)
 		if (action_table[i].contexts & CONTEXT_GUEST)
 			add(h, HELP_ACTION, (enum action)i, NULL);
-	add(h, HELP_TEXT, ACT_NONE, "C-] C-]  sends C-] itself to the guest");
+	add(h, HELP_TEXT, ACT_NONE, h->literal);
 	add(h, HELP_BLANK, ACT_NONE, NULL);
 	add(h, HELP_TITLE, ACT_NONE, "Good to know");
 	add(h, HELP_TEXT, ACT_NONE,
@@ -107,10 +122,10 @@ static void help_key(struct app *a, struct layer *l, console_key k)
 static void draw_action(struct app *a, struct pen *pen, enum action act)
 {
 	const struct action_info *info = &action_table[act];
-	char name[48];
+	char name[48], keys[80];
 
 	pen_put(pen, ROLE_DIALOG, "  ");
-	pen_column(pen, ROLE_DIALOG_KEY, 14, info->keys);
+	pen_column(pen, ROLE_DIALOG_KEY, 14, keymap_keys(act, ~0u, keys, sizeof(keys)));
 	pen_put(pen, ROLE_DIALOG, " ");
 	snprintf(name, sizeof(name), "%s%s", info->contexts & CONTEXT_COMMANDS ? ":" : "",
 		info->name);
