@@ -5,6 +5,7 @@
 // OBJS: tui/console/command.c tui/console/confirm.c tui/console/deck.c tui/console/deck_follow.c
 // OBJS: tui/console/deck_rules.c tui/console/deck_run.c tui/console/dispatch.c tui/console/edit.c
 // OBJS: tui/console/feed.c tui/console/fetch.c tui/console/form.c tui/console/glyphs.c
+// OBJS: tui/console/scroll_store.c tui/console/scroll_pack.c tui/console/scroll_file.c
 // OBJS: tui/console/grid.c tui/console/grid_vterm.c tui/console/guard.c tui/console/head.c
 // OBJS: tui/console/help.c tui/console/keys.c tui/console/layout.c tui/console/link.c
 // OBJS: tui/console/list.c tui/console/model.c tui/console/model_event.c tui/console/model_json.c

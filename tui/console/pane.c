@@ -209,7 +209,7 @@ int pane_scrolled(const struct pane *p)
 void pane_scroll(struct pane *p, int lines)
 {
 	struct grid *g = &p->term.grid;
-	int to = max_of(0, min_of(g->view - lines, g->alternate ? 0 : g->kept));
+	int to = max_of(0, min_of(g->view - lines, g->alternate ? 0 : grid_kept(g)));
 
 	p->term.changed = p->term.changed || to != g->view;
 	g->view = to;
@@ -217,5 +217,5 @@ void pane_scroll(struct pane *p, int lines)
 
 void pane_scroll_end(struct pane *p)
 {
-	pane_scroll(p, SCROLLBACK_LINES);
+	pane_scroll(p, (int)SCROLL_LINES);
 }
