@@ -6,6 +6,8 @@
 // OBJS: tui/console/deck_rules.c tui/console/deck_run.c tui/console/dispatch.c tui/console/edit.c
 // OBJS: tui/console/feed.c tui/console/fetch.c tui/console/form.c tui/console/glyphs.c
 // OBJS: tui/console/scroll_store.c tui/console/scroll_pack.c tui/console/scroll_file.c
+// OBJS: tui/console/copy.c tui/console/copy_text.c tui/console/copy_search.c
+// OBJS: tui/console/copy_draw.c tui/console/copy_mode.c tui/console/act_copy.c tui/console/clip.c
 // OBJS: tui/console/grid.c tui/console/grid_vterm.c tui/console/guard.c tui/console/head.c
 // OBJS: tui/console/help.c tui/console/keys.c tui/console/layout.c tui/console/link.c
 // OBJS: tui/console/list.c tui/console/model.c tui/console/model_event.c tui/console/model_json.c

@@ -316,6 +316,7 @@ void app_fini(struct app *a)
 	model_fini(&a->model);
 	history_fini(&a->commands);
 	history_fini(&a->execs);
+	history_fini(&a->searches);
 	ev_loop_destroy(a->loop);
 }
 

@@ -207,9 +207,8 @@ static void draw_guest_hints(struct app *a, struct pen *pen)
 
 	if (!a->keys.hints) {
 		pen_put(pen, role,
-			a->keys.scrolling ? " j k PgUp PgDn g G scroll, any other key goes back"
-			: a->keys.prefix  ? " C-] ..."
-					  : " All keys go to the guest.  C-] d detach  C-] ? more");
+			a->keys.prefix ? " C-] ..."
+				       : " All keys go to the guest.  C-] d detach  C-] ? more");
 		pen_rest(pen, role);
 		return;
 	}

@@ -12,12 +12,12 @@
 
 struct grid {
 	int rows, cols;
-	struct cell **screen[2]; /* owned rows; [1]: alternate */
-	int alternate;           /* which one is seen: 0 or 1 */
-	struct cell pen;         /* colours and attributes of what is written next */
+	struct cell **screen[2];   /* owned rows; [1]: alternate */
+	int alternate;             /* which one is seen: 0 or 1 */
+	struct cell pen;           /* colours and attributes of what is written next */
 	struct scroll_store *back; /* owned; made with the first line that scrolls off */
-	int view;                /* lines above the screen in view; stays on its text */
-	bool frozen;             /* lines that scrolled off stay off when the screen grows */
+	int view;                  /* lines above the screen in view; stays on its text */
+	bool frozen;               /* lines that scrolled off stay off when the screen grows */
 };
 
 struct grid_rect {

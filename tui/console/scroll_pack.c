@@ -7,8 +7,8 @@
 #include "tui/console/keys.h"
 #include "tui/console/paint.h"
 
-/* STYLE: fg and bg as 4 bytes each, attributes, font. WIDE: the next cell has two columns. JOIN: the
- * next character combines with the cell before. BLANKS: a count follows (1 to 255). */
+/* STYLE: fg and bg as 4 bytes each, attributes, font. WIDE: the next cell has two columns. JOIN:
+ * the next character combines with the cell before. BLANKS: a count follows (1 to 255). */
 enum { PACK_BLANK = 0, PACK_STYLE = 1, PACK_WIDE = 2, PACK_JOIN = 3, PACK_BLANKS = 4 };
 
 static const struct cell plain = {.fg = COLOUR_DEFAULT, .bg = COLOUR_DEFAULT, .width = 1};

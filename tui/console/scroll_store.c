@@ -24,11 +24,11 @@ struct block {
 struct scroll_store {
 	struct scroll_file file;
 	uint64_t first, next, lines_max;
-	uint64_t flushed, end;     /* offsets: what is in the ring, what is in all */
-	uint8_t *pending;          /* owned: bytes from flushed to end */
-	uint64_t *index;           /* owned: where blocks begin, from that of `first` on */
-	size_t blocks, index_cap;  /* used and allocated */
-	size_t index_skip;         /* entries at the front whose blocks were dropped */
+	uint64_t flushed, end;    /* offsets: what is in the ring, what is in all */
+	uint8_t *pending;         /* owned: bytes from flushed to end */
+	uint64_t *index;          /* owned: where blocks begin, from that of `first` on */
+	size_t blocks, index_cap; /* used and allocated */
+	size_t index_skip;        /* entries at the front whose blocks were dropped */
 	struct block cache[CACHED];
 	struct grid_line line; /* handed out */
 	struct cell cells[LINE_COLS];

@@ -30,9 +30,7 @@ static void draw_right(struct app *a, struct pen *pen, const struct pane *p, enu
 	char text[80] = "";
 	int scrolled = p ? pane_scrolled(p) : 0, x;
 
-	if (a->keys.deck && a->keys.scrolling)
-		snprintf(text, sizeof(text), " SCROLLING: %d lines back ", scrolled);
-	else if (a->keys.deck)
+	if (a->keys.deck)
 		snprintf(text, sizeof(text), " %s ", attach_text(a));
 	else if (scrolled)
 		snprintf(text, sizeof(text), " %d lines back, G to the end ", scrolled);
