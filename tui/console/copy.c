@@ -236,6 +236,7 @@ void copy_move(struct copy *c, enum copy_move move, int rows)
 		break;
 	case COPY_TOP:
 		c->line = copy_first(c);
+		c->col = 0;
 		break;
 	case COPY_BOTTOM:
 		c->line = copy_end(c) - 1;

@@ -32,9 +32,14 @@ bool copy_span(const struct copy *c, uint64_t number, int cols, struct copy_span
 	return true;
 }
 
-/* Half of a wide character is the whole of it. */
+/* Half of a wide character is the whole of it; the column that one left empty when it went to the
+ * next line is no text. */
 static void whole_cells(const struct grid_line *line, struct copy_span *s)
 {
+	const struct cell *last = line->cols ? &line->cells[line->cols - 1] : NULL;
+
+	if (line->wraps && last && !last->chars[0] && last->width == 1)
+		s->to = min_of(s->to, line->cols - 1);
 	if (s->from > 0 && s->from < line->cols && line->cells[s->from].width == 0)
 		s->from--;
 }
