@@ -137,14 +137,16 @@ static void on_tmux_limit(struct ev_loop *loop, ev_timer *w, int revents)
 
 static void load_tmux(struct app *a, const char *text, size_t n)
 {
-	static const char *const argv[] = {"tmux", "load-buffer", "-", NULL};
+	char tmux[512];
+	const char *const argv[] = {tmux, "load-buffer", "-", NULL};
 	autofd int fd = memfd_create("vmdeck-copy", MFD_CLOEXEC);
 	struct proc_fd in = {fd, STDIN_FILENO};
 	struct proc_spec spec = {.argv = argv, .fds = &in, .fd_count = 1, .die_with_parent = true};
 	struct tmux_load *t;
 	struct err e = {0};
 
-	if (fd < 0 || !write_all(fd, text, n) || lseek(fd, 0, SEEK_SET) != 0)
+	if (fd < 0 || path_program("tmux", tmux, sizeof(tmux), &e) < 0 || !write_all(fd, text, n) ||
+		lseek(fd, 0, SEEK_SET) != 0)
 		return;
 	t = xcalloc(1, sizeof(*t));
 	if (proc_spawn(&t->proc, a->loop, &spec, on_tmux_exit, NULL, &e) < 0) {
