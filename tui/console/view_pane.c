@@ -25,6 +25,17 @@ static void draw_tabs(struct app *a, struct pen *pen, const struct deck *d, enum
 	}
 }
 
+/* What is still on its way into the pane; nothing while that is one frame's worth. */
+static void draw_behind(struct pen *pen, const struct deck *d)
+{
+	uint64_t behind = deck_behind(d, d->shown);
+	char size[32];
+
+	if (behind > FEED_TURN)
+		pen_printf(pen, ROLE_NOTICE_WARN, " behind %s ",
+			str_bytes(size, sizeof(size), behind));
+}
+
 static void draw_right(struct app *a, struct pen *pen, const struct pane *p, enum role frame)
 {
 	char text[80] = "";
@@ -59,6 +70,7 @@ static void draw_title(struct app *a, const struct deck *d)
 				d->vm.source[0] ? d->vm.source : d->vm.snapshot);
 		draw_tabs(a, &pen, d, frame);
 		pen_put(&pen, frame, " ");
+		draw_behind(&pen, d);
 		draw_right(a, &pen, d->tab[d->shown].pane, frame);
 	}
 	pen_line(&pen, frame, GLYPH_HLINE, pen.end);
