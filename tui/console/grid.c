@@ -19,8 +19,10 @@ static struct cell blank_of(const struct grid *g)
 
 static void clear_row(struct cell *row, int cols, struct cell with)
 {
-	for (int i = 0; i < cols; i++)
-		row[i] = with;
+	row[0] = with;
+	/* What is filled already, again and again: a third of the time of plain text was here. */
+	for (int n = 1; n < cols; n *= 2)
+		memcpy(row + n, row, (size_t)min_of(n, cols - n) * sizeof(*row));
 }
 
 static struct cell **screen_new(int rows, int cols)
