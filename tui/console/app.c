@@ -139,6 +139,16 @@ static void draw_now(struct app *a)
 	doupdate();
 }
 
+/* A disk without room for the older lines of panes is told once, not for each of them. */
+static void watch_scrollback(struct app *a, struct pane *p)
+{
+	const char *trouble = pane_trouble(p);
+
+	if (trouble && !a->scroll_trouble)
+		app_notice(a, NOTICE_WARN, "%s", trouble);
+	a->scroll_trouble = a->scroll_trouble || trouble;
+}
+
 static void want_tick(struct app *a)
 {
 	if (app_has_waits(a) == (bool)ev_is_active(&a->w.tick))
@@ -162,6 +172,8 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 	feed_hub_turn(&a->hub);
 	if (d)
 		deck_turn(d);
+	if (d && d->tab[d->shown].pane)
+		watch_scrollback(a, d->tab[d->shown].pane);
 	if (d && d->tab[d->shown].pane && pane_take_changed(d->tab[d->shown].pane))
 		a->dirty = true;
 	want_tick(a);

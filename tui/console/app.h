@@ -84,6 +84,7 @@ struct app {
 
 	struct layer *top;
 	struct history commands, execs, searches;
+	bool scroll_trouble;    /* was told: older lines are not all on disk */
 	struct copy_mode *copy; /* a layer of copy mode, or NULL */
 	struct {
 		enum notice_kind kind;

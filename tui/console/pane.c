@@ -201,6 +201,11 @@ bool pane_take_changed(struct pane *p)
 	return changed;
 }
 
+const char *pane_trouble(struct pane *p)
+{
+	return scroll_store_trouble(p->term.grid.back);
+}
+
 int pane_scrolled(const struct pane *p)
 {
 	return p->term.grid.view;
