@@ -272,6 +272,12 @@ static void test_console(void **state)
 	assert_true(find(a, "copied web") >= 0);
 	keys(a, "Y");
 	assert_true(find(a, "copied a1") >= 0);
+	/* What waits to be parsed is told. */
+	assert_int_equal(find(a, "behind"), -1);
+	assert_non_null(buf_reserve(&app_deck(a)->tab[TAB_OUTPUT].feed.pending, 200000));
+	buf_commit(&app_deck(a)->tab[TAB_OUTPUT].feed.pending, 200000);
+	assert_true(find(a, "behind 1") >= 0);
+	buf_consume(&app_deck(a)->tab[TAB_OUTPUT].feed.pending, 200000);
 	/* It ends with the console. */
 	keys(a, "v/row");
 }
