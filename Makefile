@@ -143,7 +143,7 @@ endef
 ifneq ($(filter unit $(B)/tests/%,$(MAKECMDGOALS)),)
 $(foreach t,$(UNIT_SRC),$(eval $(call unit_rule,$(t))))
 endif
-unit: $(UNIT_BIN) $(TESTBIN)/vmdeckd $(DIEBIN)/vmdeckd ## build the unit tests only
+unit: $(UNIT_BIN) $(B)/tests/pane_feed $(TESTBIN)/vmdeckd $(DIEBIN)/vmdeckd ## build the unit tests only
 
 # The daemon with a driver that needs no VM (tests/support/vmm_process.c), beside links to the other
 # programs, for tests through VMDECK_LIBEXEC.
@@ -159,6 +159,15 @@ $(DIEBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/flow_die.o $(LIBS_
 	@echo "  LD   diebin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
 	@for p in vmdeck-agent vmdeck-agent-host vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+
+# Feeds a file into a pane of the console, for tests and measurements beside tmux.
+PANE_FEED_O := $(patsubst %.c,$(B)/%.o,$(wildcard tui/console/pane*.c tui/console/grid*.c tui/console/scroll_*.c \
+	tui/console/paint*.c tui/console/theme.c tui/console/theme_file.c) tui/console/guard.c tui/console/glyphs.c tui/console/colour.c \
+	tui/console/layout.c tui/console/keys.c)
+$(B)/tests/pane_feed: $(B)/tests/support/pane_feed.o $(PANE_FEED_O) $(call lib,backend/base)
+	@mkdir -p $(@D)
+	@echo "  LD   tests/pane_feed"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_TUI)
 
 # ---- the two commands, and what they need ----------------------------------------------------------
 # Packages come first: on a fresh machine nothing below can start without them.
@@ -225,7 +234,7 @@ check-format: ## fail when clang-format would change something
 	@clang-format --dry-run -Werror $(CSOURCES)
 
 bench: deps ## measure against bare QEMU in the same run; prints ratios
-	@$(MAKE) --no-print-directory V=rel all build/rel/bench-rows
+	@$(MAKE) --no-print-directory V=rel all build/rel/bench-rows build/rel/tests/pane_feed
 	@python3 tests/bench/run.py --build build/rel
 
 fuzz: ## run each fuzzer for 60 s

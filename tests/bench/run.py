@@ -13,7 +13,8 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "bench")]
-PARTS = ["boot", "exec", "parallel", "many", "flood", "restore", "healthy", "memory", "pause", "cycles", "rows"]
+PARTS = ["boot", "exec", "parallel", "many", "flood", "restore", "healthy", "memory", "pane", "pause", "cycles",
+         "rows"]
 ap = argparse.ArgumentParser(description=__doc__)
 ap.add_argument("--build", default="build/rel")
 ap.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s; or floor: bare QEMU alone")
@@ -33,6 +34,7 @@ from flood import bench_flood  # noqa: E402
 from floor import Floor, bench_floor  # noqa: E402
 from lifecycle import bench_cycles, bench_memory, bench_pause  # noqa: E402
 from measure import HEAD, check, medians, ms, pair_ratio, row, rpc_exec, spawn_wait, timed  # noqa: E402
+from pane import bench_pane  # noqa: E402
 from restore import bench_healthy, bench_restore  # noqa: E402
 from rows import bench_rows  # noqa: E402
 
@@ -128,6 +130,7 @@ def main():
             "restore": lambda: bench_restore(deck, floor, args.n),
             "healthy": lambda: bench_healthy(deck, floor, args.restores),
             "memory": lambda: bench_memory(deck),
+            "pane": bench_pane,
             "pause": lambda: bench_pause(deck, floor, args.n),
             "cycles": lambda: bench_cycles(deck, args.cycles, args.seed),
             "rows": bench_rows,

@@ -2,7 +2,8 @@
 // OBJS: tui/console/pane.c tui/console/pane_draw.c tui/console/pane_keys.c tui/console/grid.c
 // OBJS: tui/console/grid_vterm.c tui/console/guard.c tui/console/paint.c tui/console/glyphs.c
 // OBJS: tui/console/theme.c tui/console/theme_file.c tui/console/colour.c tui/console/layout.c
-// OBJS: tui/console/keys.c
+// OBJS: tui/console/keys.c tui/console/scroll_store.c tui/console/scroll_pack.c
+// OBJS: tui/console/scroll_file.c
 /* Panes in a real curses screen that writes to /dev/null, read back cell by cell. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -242,6 +243,22 @@ static void test_keys(void **state)
 	pane_free(p);
 }
 
+/* A character that comes in pieces is one; one that is broken off is a wrong one. */
+static void test_pieces(void **state)
+{
+	struct env *e = *state;
+	struct pane *p = pane_new(ROWS, COLS_, on_guest, e);
+	const char text[] = "a\xe4\xb8\xad\xc3\xa9\xf0\x9f\x98\x80z\r\nb\xe4\xb8\x1b[1mc\xe4";
+
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		pane_feed(p, text + i, 1);
+	draw(e, p, NULL, NULL);
+	assert_string_equal(row(0), "a\xe4\xb8\xad\xc3\xa9\xf0\x9f\x98\x80z");
+	assert_int_equal(row(1)[0], 'b');
+	assert_non_null(strchr(row(1), 'c'));
+	pane_free(p);
+}
+
 static void test_scrollback(void **state)
 {
 	struct env *e = *state;
@@ -265,7 +282,7 @@ static void test_scrollback(void **state)
 	assert_string_equal(row(0), "line 2984");
 	pane_scroll(p, -100000);
 	draw(e, p, &cy, &cx);
-	assert_int_equal(pane_scrolled(p), 2000);
+	assert_int_equal(pane_scrolled(p), 2990);
 	pane_scroll_end(p);
 	assert_int_equal(pane_scrolled(p), 0);
 	/* Rows that come back at the top when the pane grows, and go when it shrinks. */
@@ -455,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_wide),
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_scrollback),
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_lines),

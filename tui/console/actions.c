@@ -16,6 +16,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #define IMAGES    CONTEXT_IMAGES
 #define EVENTS    CONTEXT_EVENTS
 #define WINDOW    CONTEXT_WINDOW
+#define COPY      CONTEXT_COPY
 #define ALL       CONTEXT_ALL
 #define NONE      NEED_NONE
 #define ROW       NEED_ROW
@@ -43,6 +44,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef IMAGES
 #undef EVENTS
 #undef WINDOW
+#undef COPY
 #undef ALL
 #undef ROW
 #undef SNAPSHOT

@@ -309,6 +309,7 @@ void app_fini(struct app *a)
 	history_fini(&a->commands);
 	history_fini(&a->execs);
 	undo_fini(&a->undo);
+	history_fini(&a->searches);
 	ev_loop_destroy(a->loop);
 }
 

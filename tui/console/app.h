@@ -83,17 +83,18 @@ struct app {
 		bool prefix;       /* the prefix key was pressed */
 		bool window;       /* C-w was */
 		bool hints;        /* and its hints are shown */
-		bool scrolling;    /* keys scroll the pane for a while */
 		bool was_zoomed;   /* before the attach */
 		uint64_t ended_ns; /* the guest left by itself: keys typed ahead are dropped */
 	} keys;
 	bool pasting; /* between the marks of a paste that nobody takes */
 
 	struct layer *top;
-	struct history commands, execs;
+	struct history commands, execs, searches;
 	struct undo undo;
-	struct gather *gather; /* the last command in many VMs; owned */
-	struct bulk *bulks;    /* calls for many rows that are under way */
+	struct gather *gather;  /* the last command in many VMs; owned */
+	struct bulk *bulks;     /* calls for many rows that are under way */
+	bool scroll_trouble;    /* was told: older lines are not all on disk */
+	struct copy_mode *copy; /* a layer of copy mode, or NULL */
 	struct {
 		enum notice_kind kind;
 		char text[400];

@@ -16,7 +16,7 @@ void attach_begin(struct app *a, enum tab tab)
 		return;
 	a->keys.deck = d;
 	a->keys.tab = tab;
-	a->keys.prefix = a->keys.hints = a->keys.scrolling = false;
+	a->keys.prefix = a->keys.hints = false;
 	a->keys.was_zoomed = a->zoom;
 	deck_show(d, tab);
 	deck_take_keys(d, tab, true);
@@ -30,7 +30,7 @@ void attach_end(struct app *a)
 	if (!d)
 		return;
 	a->keys.deck = NULL;
-	a->keys.prefix = a->keys.hints = a->keys.scrolling = false;
+	a->keys.prefix = a->keys.hints = false;
 	ev_timer_stop(a->loop, &a->w.prefix);
 	if (a->zoom != a->keys.was_zoomed) {
 		a->zoom = a->keys.was_zoomed;
@@ -72,29 +72,6 @@ const char *attach_text(const struct app *a)
 	return t->feed.open ? "KEYS: guest" : "KEYS: guest (connecting)";
 }
 
-/* Looking at older lines: the keys of the pane, until q or any key that types. */
-static void scroll_key(struct app *a, console_key k)
-{
-	struct pane *p = a->keys.deck->tab[a->keys.tab].pane;
-	enum action act = action_by_key(CONTEXT_PANE, k);
-
-	switch (act) {
-	case ACT_DOWN:
-	case ACT_UP:
-	case ACT_TOP:
-	case ACT_BOTTOM:
-	case ACT_PAGE_DOWN:
-	case ACT_PAGE_UP:
-	case ACT_HALF_DOWN:
-	case ACT_HALF_UP:
-		action_run(a, act, "");
-		break;
-	default:
-		a->keys.scrolling = false;
-		pane_scroll_end(p);
-	}
-}
-
 void act_DETACH(struct app *a, const char *arg)
 {
 	(void)arg;
@@ -107,12 +84,6 @@ void act_GUEST_ZOOM(struct app *a, const char *arg)
 	a->zoom = !a->zoom;
 	app_layout(a);
 	app_sync_deck(a);
-}
-
-void act_GUEST_SCROLL(struct app *a, const char *arg)
-{
-	(void)arg;
-	a->keys.scrolling = true;
 }
 
 void act_GUEST_REDRAW(struct app *a, const char *arg)
@@ -166,8 +137,6 @@ bool attach_key(struct app *a, console_key k)
 		ev_timer_set(&a->w.prefix, PREFIX_HINTS_AFTER, 0);
 		ev_now_update(a->loop);
 		ev_timer_start(a->loop, &a->w.prefix);
-	} else if (a->keys.scrolling) {
-		scroll_key(a, k);
 	} else {
 		pane_key(a->keys.deck->tab[a->keys.tab].pane, k);
 	}

@@ -227,9 +227,7 @@ static void draw_guest_hints(struct app *a, struct pen *pen)
 
 	keymap_prefix_text(prefix, sizeof(prefix));
 	if (!a->keys.hints) {
-		if (a->keys.scrolling)
-			pen_put(pen, role, " j k PgUp PgDn g G scroll, any other key goes back");
-		else if (a->keys.prefix)
+		if (a->keys.prefix)
 			pen_printf(pen, role, " %s ...", prefix);
 		else
 			pen_printf(pen, role,

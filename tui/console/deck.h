@@ -99,6 +99,8 @@ int deck_exec(struct deck *d, const char *command, struct err *e);
 int deck_shell(struct deck *d, struct err *e);
 /* Sends a signal to what runs in the tab; false: nothing does. */
 bool deck_signal(struct deck *d, enum tab tab, int sig);
+/* Bytes of the tab that the daemon is known to have and the pane does not show yet. */
+uint64_t deck_behind(const struct deck *d, enum tab tab);
 /* Whether something of ours runs in it (exec, shell). */
 bool deck_busy(const struct deck *d);
 

@@ -175,6 +175,18 @@ static void on_end(struct feed *f, int r, const struct err *e)
 
 const struct feed_ops follow_ops = {.on_open = on_open, .on_end = on_end};
 
+uint64_t deck_behind(const struct deck *d, enum tab tab)
+{
+	const struct deck_tab *t = &d->tab[tab];
+	uint64_t behind = t->feed.pending.len;
+
+	/* Of what it had when the stream was opened. */
+	if ((t->source == SOURCE_OUTPUT || t->source == SOURCE_ATTACH) && t->feed.open &&
+		t->caught_up > t->feed.next)
+		behind += t->caught_up - t->feed.next;
+	return behind;
+}
+
 void tab_rule_late(struct deck_tab *t, uint64_t wall, bool at_end, const char *text)
 {
 	/* Only the last one: what lies between is in the timeline. */

@@ -7,32 +7,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CELL_CHARS 4 /* a base character and what combines with it */
-
-struct cell {
-	uint32_t chars[CELL_CHARS]; /* 0: ends them; chars[0] 0: blank */
-	int32_t fg, bg;             /* 0..255, COLOUR_DEFAULT or PAINT_RGB | 0xrrggbb */
-	uint8_t attrs;              /* enum style_attr */
-	uint8_t width;              /* 2: the next cell is its right half; 0: such a half */
-	uint8_t font;               /* SGR 10 to 19, less 10 */
-	bool protect;
-};
-
-#define SCROLLBACK_LINES 2000
-
-struct grid_line {
-	int cols;
-	struct cell *cells; /* owned; blanks at the end are cut */
-};
+#include "tui/console/cell.h"
+#include "tui/console/scroll_store.h"
 
 struct grid {
 	int rows, cols;
-	struct cell **screen[2]; /* owned rows; [1]: alternate */
-	int alternate;           /* which one is seen: 0 or 1 */
-	struct cell pen;         /* colours and attributes of what is written next */
-	struct grid_line *ring;  /* owned; made with the first line that scrolls off */
-	int first, kept;         /* of the ring */
-	int view;                /* lines above the screen in view; stays on its text */
+	struct cell **screen[2];   /* owned rows; [1]: alternate */
+	int alternate;             /* which one is seen: 0 or 1 */
+	struct cell pen;           /* colours and attributes of what is written next */
+	struct scroll_store *back; /* owned; made with the first line that scrolls off */
+	int view;                  /* lines above the screen in view; stays on its text */
+	bool frozen;               /* lines that scrolled off stay off when the screen grows */
 };
 
 struct grid_rect {
@@ -55,7 +40,9 @@ void grid_scroll(struct grid *g, int top, int bottom, int lines);
 /* Changes the size, keeping the rows around the cursor's; returns by how much the cursor's row
  * moves. */
 int grid_resize(struct grid *g, int rows, int cols, int cursor_row);
-/* Line `back` of the scrollback (0: the newest), or NULL. */
+/* Lines that scrolled off and are kept. */
+int grid_kept(const struct grid *g);
+/* Line `back` of them (0: the newest), or NULL. Valid until the next call. */
 const struct grid_line *grid_back(const struct grid *g, int back);
 
 #endif

@@ -3,6 +3,15 @@
 
 #include "tui/console/paint.h"
 
+/* The text of the row above goes on here: nothing but its width ended it. */
+static void mark_wrapped(struct grid_term *t, int row, int width)
+{
+	struct cell *last = grid_cell(&t->grid, row - 1, t->grid.cols - 1);
+
+	if (last && (last->chars[0] || last->width == 0 || width == 2))
+		last->wraps = true;
+}
+
 static int on_putglyph(VTermGlyphInfo *info, VTermPos pos, void *user)
 {
 	struct grid_term *t = user;
@@ -10,7 +19,11 @@ static int on_putglyph(VTermGlyphInfo *info, VTermPos pos, void *user)
 
 	for (int i = 0; i < CELL_CHARS && info->chars[i]; i++)
 		chars[i] = info->chars[i];
+	if (pos.col == 0 && t->full_row >= 0)
+		mark_wrapped(t, pos.row, info->width);
 	grid_put(&t->grid, pos.row, pos.col, chars, info->width, info->protected_cell);
+	/* A wide character needs two columns: it leaves the last one empty. */
+	t->full_row = pos.col + info->width >= t->grid.cols - 1 ? pos.row : -1;
 	t->changed = true;
 	return 1;
 }
@@ -22,6 +35,9 @@ static int on_movecursor(VTermPos pos, VTermPos old, int visible, void *user)
 	(void)old;
 	(void)visible;
 	t->cursor = pos;
+	/* Between two pieces of text it rests on the last column. */
+	if (pos.row != t->full_row || pos.col != t->grid.cols - 1)
+		t->full_row = -1;
 	t->changed = true;
 	return 1;
 }

@@ -10,6 +10,7 @@
 struct grid_term {
 	struct grid grid;
 	VTermPos cursor;
+	int full_row; /* what comes next at the first column goes on with this row; -1: none */
 	bool cursor_visible;
 	bool changed; /* something that is drawn */
 };

@@ -1,6 +1,7 @@
 /* Guest bytes on their way into libvterm. */
 #include "tui/console/guard.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ void guard_reset(struct guard *g)
 {
 	g->state = GUARD_PLAIN;
 	g->len = 0;
+	g->part_len = 0;
 }
 
 /* The last character of a run of plain bytes. */
@@ -36,6 +38,61 @@ static void remember(struct guard *g, const char *s, size_t n)
 		return;
 	g->last_len = n - at;
 	memcpy(g->last, s + at, g->last_len);
+}
+
+/* Bytes of a UTF-8 character by its first one. */
+static size_t utf8_length(unsigned char c)
+{
+	return c >= 0xf0 && c < 0xf8   ? 4
+	       : c >= 0xe0 && c < 0xf0 ? 3
+	       : c >= 0xc0 && c < 0xe0 ? 2
+				       : 1;
+}
+
+/* How many bytes at the end of a run are the beginning of a character. */
+static size_t unfinished(const char *s, size_t n)
+{
+	for (size_t back = 1; back <= 3 && back <= n; back++) {
+		unsigned char c = (unsigned char)s[n - back];
+
+		if ((c & 0xc0) != 0x80)
+			return utf8_length(c) > back ? back : 0;
+	}
+	return 0;
+}
+
+/* Completes the character that was held back; bytes used of the run. */
+static size_t complete(struct guard *g, const char *s, size_t n, guard_emit *emit, void *user)
+{
+	size_t want = utf8_length((unsigned char)g->part[0]), used = 0;
+
+	while (used < n && g->part_len < want && ((unsigned char)s[used] & 0xc0) == 0x80)
+		g->part[g->part_len++] = s[used++];
+	/* Whole, or broken off by something else. */
+	if (g->part_len == want || used < n) {
+		remember(g, g->part, g->part_len);
+		emit(user, g->part, g->part_len);
+		g->part_len = 0;
+	}
+	return used;
+}
+
+/* A run without sequences. last: more of it may come. */
+static void plain(struct guard *g, const char *s, size_t n, bool last, guard_emit *emit, void *user)
+{
+	size_t used = g->part_len ? complete(g, s, n, emit, user) : 0, hold;
+
+	s += used;
+	n -= used;
+	hold = last && n ? unfinished(s, n) : 0;
+	if (n > hold) {
+		remember(g, s, n - hold);
+		emit(user, s, n - hold);
+	}
+	if (hold) {
+		memcpy(g->part, s + n - hold, hold);
+		g->part_len = hold;
+	}
 }
 
 static void repeat(struct guard *g, int columns, guard_emit *emit, void *user)
@@ -183,9 +240,11 @@ void guard_feed(
 		}
 		esc = memchr(bytes, ESC, (size_t)(end - bytes));
 		esc = esc ? esc : end;
-		if (esc > bytes) {
-			remember(g, bytes, (size_t)(esc - bytes));
-			emit(user, bytes, (size_t)(esc - bytes));
+		if (esc > bytes)
+			plain(g, bytes, (size_t)(esc - bytes), esc == end, emit, user);
+		if (esc < end && g->part_len) {
+			emit(user, g->part, g->part_len);
+			g->part_len = 0;
 		}
 		bytes = esc;
 		if (bytes < end)

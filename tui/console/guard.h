@@ -1,5 +1,6 @@
 /* Guest bytes on their way into libvterm 0.1.4, which can't take all of them: REP (CSI b) makes it
  * write through NULL behind a wide character and loop for ever when nothing was printed before, and
+ * a character that comes in two pieces is misread, and
  * colours spelled with colons (38:2::R:G:B) are misread. Such sequences are spelled out here. */
 #ifndef VMDECK_TUI_CONSOLE_GUARD_H
 #define VMDECK_TUI_CONSOLE_GUARD_H
@@ -16,6 +17,8 @@ struct guard {
 	size_t len;
 	char last[4]; /* the character printed last, for REP */
 	size_t last_len;
+	char part[4]; /* a character whose other bytes are still to come */
+	size_t part_len;
 };
 
 typedef void guard_emit(void *user, const char *bytes, size_t n);

@@ -19,10 +19,11 @@ static const struct {
 	{"events", CONTEXT_EVENTS},
 	{"window", CONTEXT_WINDOW},
 	{"guest", CONTEXT_GUEST},
+	{"copy", CONTEXT_COPY},
 };
-const char keymap_sections[] = "all list pane snapshots restores images events window guest";
+const char keymap_sections[] = "all list pane snapshots restores images events window guest copy";
 
-#define CONTEXTS     13 /* bits up to CONTEXT__LAST */
+#define CONTEXTS     14 /* bits up to CONTEXT__LAST */
 #define PREFIXES_MAX 4
 _Static_assert(CONTEXT__LAST < 1 << CONTEXTS, "a row for every context");
 

@@ -41,8 +41,8 @@ static void put_rows(FILE *f, unsigned context, bool acting)
 			continue;
 		fputs("| ", f);
 		put_keys(f, info);
-		if (guest)
-			fprintf(f, " | | %s |\n", info->help);
+		if (guest || info->contexts & CONTEXT_COPY)
+			fprintf(f, " | | %s%s |\n", guest ? "" : "in copy mode: ", info->help);
 		else
 			fprintf(f, " | `:%s` | %s |\n", info->name, info->help);
 	}
@@ -55,4 +55,5 @@ void console_keys_markdown(FILE *f)
 	put_rows(f, CONTEXT_ALL, false);
 	put_rows(f, CONTEXT_WINDOW, false);
 	put_rows(f, CONTEXT_GUEST, false);
+	put_rows(f, CONTEXT_COPY, false);
 }

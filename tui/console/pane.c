@@ -201,6 +201,11 @@ bool pane_take_changed(struct pane *p)
 	return changed;
 }
 
+const char *pane_trouble(struct pane *p)
+{
+	return scroll_store_trouble(p->term.grid.back);
+}
+
 int pane_scrolled(const struct pane *p)
 {
 	return p->term.grid.view;
@@ -209,7 +214,7 @@ int pane_scrolled(const struct pane *p)
 void pane_scroll(struct pane *p, int lines)
 {
 	struct grid *g = &p->term.grid;
-	int to = max_of(0, min_of(g->view - lines, g->alternate ? 0 : g->kept));
+	int to = max_of(0, min_of(g->view - lines, g->alternate ? 0 : grid_kept(g)));
 
 	p->term.changed = p->term.changed || to != g->view;
 	g->view = to;
@@ -217,5 +222,5 @@ void pane_scroll(struct pane *p, int lines)
 
 void pane_scroll_end(struct pane *p)
 {
-	pane_scroll(p, SCROLLBACK_LINES);
+	pane_scroll(p, (int)SCROLL_LINES);
 }

@@ -52,6 +52,8 @@ void pane_scroll(struct pane *p, int lines);
 void pane_scroll_end(struct pane *p);
 /* Lines above the live screen that are in view; 0: live. */
 int pane_scrolled(const struct pane *p);
+/* Once after older lines could not be kept on disk: why, a sentence; else NULL. */
+const char *pane_trouble(struct pane *p);
 /* True once after something that pane_draw shows has changed. */
 bool pane_take_changed(struct pane *p);
 

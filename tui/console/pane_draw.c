@@ -48,7 +48,7 @@ static bool row_is_rule(const struct cell *cells, int cols)
 	       cells[PANE_RULE_INDENT].font == PANE_FONT_RULE && cells[PANE_RULE_INDENT].chars[0];
 }
 
-static void draw_row(const struct paint *paint, struct rect row, const struct cell *cells, int cols)
+void pane_draw_row(const struct paint *paint, struct rect row, const struct cell *cells, int cols)
 {
 	static const struct cell blank = {.width = 1, .fg = COLOUR_DEFAULT, .bg = COLOUR_DEFAULT};
 	int x = 0;
@@ -77,9 +77,9 @@ void pane_draw(const struct pane *p, const struct paint *paint, struct rect r, i
 		const struct grid_line *line = at < 0 ? grid_back(g, -at - 1) : NULL;
 
 		if (line)
-			draw_row(paint, row, line->cells, line->cols);
+			pane_draw_row(paint, row, line->cells, line->cols);
 		else if (at >= 0 && at < g->rows)
-			draw_row(paint, row, grid_cell(g, at, 0), g->cols);
+			pane_draw_row(paint, row, grid_cell(g, at, 0), g->cols);
 		else
 			paint_fill(paint, row, ROLE_PANE_TEXT);
 	}

@@ -26,4 +26,7 @@ struct pane {
 #define PANE_SGR_RULE    "\x1b[0;19m"
 #define PANE_RULE_INDENT 3
 
+/* One row of cells, blank behind them. */
+void pane_draw_row(const struct paint *paint, struct rect row, const struct cell *cells, int cols);
+
 #endif

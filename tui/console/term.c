@@ -226,6 +226,15 @@ void term_resized(void)
 	clearok(curscr, TRUE);
 }
 
+void term_send(const char *bytes, size_t n)
+{
+	if (!term.active)
+		return;
+	/* Curses writes its frames whole, and through its own buffer. */
+	fwrite(bytes, 1, n, stdout);
+	fflush(stdout);
+}
+
 enum depth term_depth(bool no_color)
 {
 	const char *env = getenv("NO_COLOR");

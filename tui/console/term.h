@@ -21,6 +21,10 @@ void term_redraw(void);
 /* Takes the terminal's present size over (SIGWINCH). */
 void term_resized(void);
 
+/* Bytes to the terminal beside the screen (a clipboard sequence), never inside of a frame. Nothing
+ * while the terminal is not ours. */
+void term_send(const char *bytes, size_t n);
+
 /* What colours there are; NO_COLOR is heeded. */
 enum depth term_depth(bool no_color);
 /* Whether characters above 127 can be written in this locale. */

@@ -43,6 +43,17 @@ static void draw_tabs(
 	}
 }
 
+/* What is still on its way into the pane; nothing while that is one frame's worth. */
+static void draw_behind(struct pen *pen, const struct deck *d, enum tab tab)
+{
+	uint64_t behind = deck_behind(d, tab);
+	char size[32];
+
+	if (behind > FEED_TURN)
+		pen_printf(pen, ROLE_NOTICE_WARN, " behind %s ",
+			str_bytes(size, sizeof(size), behind));
+}
+
 /* Where there is no room for all of a text at the right end, its beginning stands in front of
  * everything else. */
 static void put_right(
@@ -64,9 +75,7 @@ static void draw_right(
 	char text[80] = "";
 	int scrolled = p ? pane_scrolled(p) : 0;
 
-	if (keys && a->keys.scrolling)
-		snprintf(text, sizeof(text), " SCROLLING: %d lines back ", scrolled);
-	else if (keys)
+	if (keys)
 		snprintf(text, sizeof(text), " %s ", attach_text(a));
 	else if (scrolled)
 		snprintf(text, sizeof(text), " %d lines back, G to the end ", scrolled);
@@ -108,6 +117,7 @@ static void draw_title(struct app *a, int leaf, const struct deck *d)
 	pen_line(&pen, frame, GLYPH_HLINE, pen.x + 2);
 	if (d) {
 		draw_whose(a, &pen, leaf, d, frame);
+		draw_behind(&pen, d, window_tab(a, leaf));
 		draw_right(a, &pen, leaf, d->tab[window_tab(a, leaf)].pane, frame);
 	} else if (!window_follows(&a->windows, leaf)) {
 		pen_put(&pen, frame, " ");

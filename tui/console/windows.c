@@ -259,6 +259,16 @@ void windows_forget_timings(struct app *a)
 		a->windows.window[i].timing[0] = '\0';
 }
 
+/* A disk without room for the older lines of panes is told once, not for each of them. */
+static void watch_scrollback(struct app *a, struct pane *p)
+{
+	const char *trouble = pane_trouble(p);
+
+	if (trouble && !a->scroll_trouble)
+		app_notice(a, NOTICE_WARN, "%s", trouble);
+	a->scroll_trouble = a->scroll_trouble || trouble;
+}
+
 bool windows_turn(struct app *a)
 {
 	bool changed = false;
@@ -268,8 +278,10 @@ bool windows_turn(struct app *a)
 			continue;
 		deck_turn(d);
 		for (int i = 0; i < TAB__COUNT; i++)
-			if ((d->tabs & 1u << i) && d->tab[i].pane)
+			if ((d->tabs & 1u << i) && d->tab[i].pane) {
+				watch_scrollback(a, d->tab[i].pane);
 				changed |= pane_take_changed(d->tab[i].pane);
+			}
 	}
 	return changed;
 }
