@@ -70,6 +70,33 @@ static void test_filter(void **state)
 	assert_int_equal(app_table(a)->count, 2);
 }
 
+/* What is typed finds it; what can't be done says why; Enter does it. */
+static void test_menu(void **state)
+{
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, TWO_VMS);
+	app_key(a, K_F0 + 9);
+	assert_true(find(a, "attach") >= 0);
+	keys(a, "end the VM");
+	assert_true(find(a, "1 of 1") >= 0);
+	keys(a, "\r");
+	assert_true(find(a, "Kill web now?") >= 0);
+	app_key(a, K_ESC);
+	keys(a, "j");
+	app_key(a, K_F0 + 9);
+	keys(a, "pause");
+	assert_true(find(a, "pause: db has ended already") >= 0);
+	keys(a, "\r");
+	assert_null(a->top);
+	assert_non_null(strstr(a->notice.text, "has ended already"));
+	app_key(a, K_F0 + 9);
+	keys(a, "nothing like this");
+	assert_true(find(a, "0 of 0") >= 0);
+	keys(a, "\r");
+	assert_null(a->top);
+}
+
 /* Nothing is destroyed without an explicit yes; Enter in a dialog means No. */
 static void test_confirm(void **state)
 {
@@ -264,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list_and_selection, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_filter, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_menu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_confirm, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boot_dialog, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_commands, setup, teardown),

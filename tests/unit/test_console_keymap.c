@@ -55,7 +55,7 @@ static console_key key(const char *text)
 	return key_parse(text, strlen(text));
 }
 
-/* Every action in every context it has: F9 can be its key, and it can have none. */
+/* Every action in every context it has: M-F9 can be its key, and it can have none. */
 static void test_all(void **state)
 {
 	char text[64], keys[80];

@@ -16,6 +16,12 @@ void act_COMMAND(struct app *a, const char *arg)
 	command_open(a);
 }
 
+void act_MENU(struct app *a, const char *arg)
+{
+	(void)arg;
+	action_menu_open(a);
+}
+
 void act_HELP(struct app *a, const char *arg)
 {
 	(void)arg;

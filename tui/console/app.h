@@ -219,6 +219,7 @@ bool app_has_waits(struct app *a);
 /* ---- layers */
 void help_open(struct app *a);
 void theme_picker_open(struct app *a);
+void action_menu_open(struct app *a);
 struct prompt_ops {
 	void (*change)(struct app *a, const char *text); /* may be NULL */
 	void (*done)(struct app *a, const char *text, bool accepted);
