@@ -13,6 +13,7 @@ int cmd_console(struct cli *c)
 		.theme = opt_str(&c->opts, "theme", NULL),
 		.no_color = opt_given(&c->opts, "no-color") || !c->color,
 		.ascii = opt_given(&c->opts, "ascii"),
+		.read_only = c->read_only || opt_given(&c->opts, "read-only"),
 	};
 
 	if (opt_given(&c->opts, "keys")) {

@@ -15,6 +15,7 @@ struct api_opts {
 	const char *client; /* "vmdeck 0.1.0" */
 	bool no_start;      /* don't start a daemon: -ECONNREFUSED when none runs */
 	bool any_version;   /* take a daemon of another protocol version: only for daemon.stop */
+	bool read_only;     /* the daemon refuses what writes or destroys, on streams too: -EPERM */
 	double timeout;     /* s for connecting (and starting) at all; 0: 10 */
 };
 

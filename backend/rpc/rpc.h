@@ -52,6 +52,9 @@ void rpc_publish(struct rpc_server *s, const struct event *ev);
 void *rpc_user(const struct rpc_call *call); /* config.user */
 enum proto_id rpc_method(const struct rpc_call *call);
 uid_t rpc_uid(const struct rpc_call *call);
+/* From now on, and until it ends, the caller's connection may make calls of permission read only:
+ * others are refused with -EPERM. There is no way back. */
+void rpc_set_read_only(struct rpc_call *call);
 /* Answers and frees the call. result: taken (NULL: null). A connection that has gone meanwhile:
  * dropped. An answer over RPC_QUEUE_MAX becomes the error -E2BIG. */
 void rpc_reply(struct rpc_call *call, struct json_object *result);

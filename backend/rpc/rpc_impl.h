@@ -49,6 +49,7 @@ struct conn {
 	int call_count;
 	bool upgrading; /* a call that upgrades is unanswered: bytes behind it are not ours */
 	bool eof;       /* the peer sends no more */
+	bool read_only; /* never taken back */
 	enum sub_state sub;
 	bool behind;     /* live events are passed over until it has read half its queue */
 	uint64_t cursor; /* newest event queued, or passed over, for the subscriber */

@@ -30,6 +30,7 @@ static const struct opt_def console_opts[] = {
 	VALUE(STR, "theme", 0, "NAME", "colours: a file of themes/ or its name", NULL),
 	FLAG("no-color", 0, "no colours (also: NO_COLOR is set)"),
 	FLAG("ascii", 0, "no line drawing characters"),
+	FLAG("read-only", 0, "change nothing (also: VMDECK_READ_ONLY is set)"),
 	FLAG("keys", 0, "only print all keys, as a Markdown table"),
 	{0},
 };

@@ -151,6 +151,8 @@ bool action_allowed(enum action a, const struct action_on *on, char *why, size_t
 		snprintf(why, n, "%s: not in this view (1 VMs, 2 snapshots, 4 images)", info->name);
 		return false;
 	}
+	if (!action_may_write(a, on->read_only, why, n))
+		return false;
 	if (need == NEED_NONE)
 		return true;
 	if (on->vm)

@@ -298,6 +298,7 @@ void app_init(struct app *a, const struct console_opts *o)
 		table_init(&a->table[i], views[i]);
 	feed_hub_init(&a->hub, a->loop);
 	link_init(&a->link, a->loop, &app_link_handler, a);
+	a->link.read_only = o->read_only;
 	decks_init(&a->decks, &a->hub, &a->link, &decks_handler, a);
 	init_watchers(a);
 }

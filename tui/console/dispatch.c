@@ -13,7 +13,8 @@ void action_run(struct app *a, enum action act, const char *arg)
 	struct action_on on = app_on(a);
 	char why[300];
 
-	if (!named && !action_allowed(act, &on, why, sizeof(why))) {
+	if (!action_may_write(act, on.read_only, why, sizeof(why)) ||
+		(!named && !action_allowed(act, &on, why, sizeof(why)))) {
 		app_notice(a, NOTICE_WARN, "%s", why);
 		return;
 	}

@@ -68,9 +68,19 @@ static void put_filter(struct app *a, struct pen *pen)
 			t->view->one, all == 1 ? "" : "s");
 }
 
+/* At the right end, which the rest then leaves free. */
+static void put_right(struct pen *pen, enum role role, const char *text)
+{
+	struct pen right = *pen;
+
+	right.x = pen->end = max_of(pen->x, pen->end - text_columns(text));
+	right.end = right.x + text_columns(text);
+	pen_put(&right, role, text);
+}
+
 void draw_head(struct app *a)
 {
-	struct pen pen = pen_at(&a->paint, a->layout.head), right;
+	struct pen pen = pen_at(&a->paint, a->layout.head);
 	const struct deck_image *mini = model_image(&a->model, "mini");
 	const char *text = "";
 
@@ -81,10 +91,9 @@ void draw_head(struct app *a)
 		text = " daemon lost, reconnecting ";
 	else if (mini && mini->stale)
 		text = " image mini: out of date ";
-	right = pen;
-	right.x = max_of(pen.x, pen.end - text_columns(text));
-	pen_put(&right, ROLE_HEAD_STRONG, text);
-	pen.end = max_of(pen.x, pen.end - text_columns(text));
+	if (a->opts->read_only)
+		put_right(&pen, ROLE_READ_ONLY, " READ-ONLY ");
+	put_right(&pen, ROLE_HEAD_STRONG, text);
 	pen_put(&pen, ROLE_HEAD_STRONG, " vmdeck ");
 	put_tabs(a, &pen);
 	put_filter(a, &pen);

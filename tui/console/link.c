@@ -46,8 +46,9 @@ static void on_subscribed(void *user, int r, struct json_object *result, const s
 
 int link_open(struct link *l, double timeout, struct err *e)
 {
-	const struct api_opts opts = {
-		.client = "vmdeck console " VMDECK_VERSION, .timeout = timeout};
+	const struct api_opts opts = {.client = "vmdeck console " VMDECK_VERSION,
+		.timeout = timeout,
+		.read_only = l->read_only};
 	struct json_object *params = json_object_new_object();
 	int r = api_open(&l->client, l->loop, &opts, e);
 

@@ -18,9 +18,10 @@ struct link {
 	const struct link_handler *h;
 	void *user;
 	ev_timer retry;
-	double delay;  /* s until the next try */
-	uint64_t seq;  /* newest event seen */
-	char why[300]; /* why it is down */
+	bool read_only; /* set after link_init */
+	double delay;   /* s until the next try */
+	uint64_t seq;   /* newest event seen */
+	char why[300];  /* why it is down */
 };
 
 void link_init(struct link *l, struct ev_loop *loop, const struct link_handler *h, void *user);

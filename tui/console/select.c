@@ -47,6 +47,7 @@ struct action_on app_on(struct app *a)
 {
 	return (struct action_on){
 		.context = views[a->at]->context | (a->keys.deck ? CONTEXT_GUEST : 0u),
+		.read_only = a->opts->read_only,
 		.row = app_table(a)->count > 0,
 		.vm = app_selected(a),
 		.snapshot = app_snapshot(a),
