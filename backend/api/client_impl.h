@@ -44,6 +44,8 @@ struct api_client {
 	bool has_seq;
 	api_on_event *on_event;
 	void *event_user;
+	api_on_stats *on_stats;
+	void *stats_user;
 	api_on_lost *on_lost;
 	void *lost_user;
 	bool read_only;

@@ -30,6 +30,8 @@ struct rpc_config {
 						available" */
 	struct events *events;               /* for event.subscribe with since; may be NULL */
 	void (*on_idle_change)(void *user, int connections);
+	/* rpc_watch_interval says something else; may be NULL. Called from the loop. */
+	void (*on_watch_change)(void *user, unsigned interval_ms);
 	void *user;
 };
 
@@ -48,6 +50,16 @@ void rpc_close(struct rpc_server *s);
  * (the hole in seq shows it) rather than growing; it gets newer ones again once it has read half of
  * its queue. */
 void rpc_publish(struct rpc_server *s, const struct event *ev);
+
+/* ---- figures: what only those get that watch, without a number and without a replay */
+/* The caller's connection watches every interval_ms from now on; 0: no more. */
+void rpc_watch(struct rpc_call *call, unsigned interval_ms);
+/* Shortest interval that a connection watches with, ms; 0: none does. */
+unsigned rpc_watch_interval(const struct rpc_server *s);
+/* Sends {method, params} to the watchers whose time has come; one that has not read what it has
+ * got before goes without. now_ns: monotonic. params: borrowed. */
+void rpc_push(
+	struct rpc_server *s, const char *method, struct json_object *params, uint64_t now_ns);
 
 void *rpc_user(const struct rpc_call *call); /* config.user */
 enum proto_id rpc_method(const struct rpc_call *call);
