@@ -30,6 +30,7 @@ struct stats {
 	struct sample_proc self;
 	struct stats_vm *vm; /* owned */
 	int count;
+	char *sent;   /* owned: figures of the VMs, as they were pushed last */
 	int pss_next; /* whose turn it is to have its memory counted */
 };
 
@@ -241,10 +242,17 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	struct stats *s = w->data;
 	autojson struct json_object *o = sample(s);
+	const char *vms =
+		json_object_to_json_string_ext(jsonx_get(o, "vms"), JSON_C_TO_STRING_PLAIN);
+	bool changed = !s->sent || strcmp(s->sent, vms) != 0;
 
 	(void)loop;
 	(void)revents;
-	rpc_push(s->d->rpc, "host.stats", o, mono_ns());
+	rpc_push(s->d->rpc, "host.stats", o, mono_ns(), changed);
+	if (changed) {
+		free(s->sent);
+		s->sent = xstrdup(vms);
+	}
 }
 
 void svc_watch_close(struct daemon *d)
@@ -253,6 +261,7 @@ void svc_watch_close(struct daemon *d)
 		return;
 	ev_timer_stop(d->loop, &d->stats->timer);
 	free(d->stats->vm);
+	free(d->stats->sent);
 	free(d->stats);
 	d->stats = NULL;
 }
@@ -285,7 +294,7 @@ static void handle_watch(struct rpc_call *call, struct json_object *params)
 	struct json_object *o = json_object_new_object();
 
 	ms = ms ? max_of(ms, (int64_t)INTERVAL_LEAST) : 0;
-	rpc_watch(call, (unsigned)ms);
+	rpc_watch(call, (unsigned)ms, jsonx_bool(params, "changes_only", false));
 	jsonx_add_int(o, "interval_ms", ms);
 	rpc_reply(call, o);
 }

@@ -52,14 +52,15 @@ void rpc_close(struct rpc_server *s);
 void rpc_publish(struct rpc_server *s, const struct event *ev);
 
 /* ---- figures: what only those get that watch, without a number and without a replay */
-/* The caller's connection watches every interval_ms from now on; 0: no more. */
-void rpc_watch(struct rpc_call *call, unsigned interval_ms);
+/* The caller's connection watches every interval_ms from now on; 0: no more. changes_only: it only
+ * wants what is pushed as changed. */
+void rpc_watch(struct rpc_call *call, unsigned interval_ms, bool changes_only);
 /* Shortest interval that a connection watches with, ms; 0: none does. */
 unsigned rpc_watch_interval(const struct rpc_server *s);
 /* Sends {method, params} to the watchers whose time has come; one that has not read what it has
  * got before goes without. now_ns: monotonic. params: borrowed. */
-void rpc_push(
-	struct rpc_server *s, const char *method, struct json_object *params, uint64_t now_ns);
+void rpc_push(struct rpc_server *s, const char *method, struct json_object *params, uint64_t now_ns,
+	bool changed);
 
 void *rpc_user(const struct rpc_call *call); /* config.user */
 enum proto_id rpc_method(const struct rpc_call *call);

@@ -55,6 +55,7 @@ struct conn {
 	uint64_t cursor;       /* newest event queued, or passed over, for the subscriber */
 	unsigned watch_ms;     /* 0: watches nothing */
 	uint64_t watch_due_ns; /* monotonic */
+	bool watch_changes, watch_first;
 };
 
 struct rpc_server {

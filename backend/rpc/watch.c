@@ -6,7 +6,7 @@
 
 #define EARLY_NS 5000000 /* timers of the loop may come so much before their time */
 
-void rpc_watch(struct rpc_call *call, unsigned interval_ms)
+void rpc_watch(struct rpc_call *call, unsigned interval_ms, bool changes_only)
 {
 	struct conn *c = call->conn;
 
@@ -14,6 +14,8 @@ void rpc_watch(struct rpc_call *call, unsigned interval_ms)
 		return;
 	c->watch_ms = interval_ms;
 	c->watch_due_ns = 0;
+	c->watch_changes = changes_only;
+	c->watch_first = true;
 }
 
 unsigned rpc_watch_interval(const struct rpc_server *s)
@@ -37,7 +39,8 @@ void watch_tell(struct rpc_server *s)
 		s->config.on_watch_change(s->config.user, interval);
 }
 
-void rpc_push(struct rpc_server *s, const char *method, struct json_object *params, uint64_t now_ns)
+void rpc_push(struct rpc_server *s, const char *method, struct json_object *params, uint64_t now_ns,
+	bool changed)
 {
 	autojson struct json_object *o = NULL;
 	const char *line = NULL;
@@ -46,8 +49,9 @@ void rpc_push(struct rpc_server *s, const char *method, struct json_object *para
 		if (c->state != CONN_OPEN || !c->watch_ms || now_ns + EARLY_NS < c->watch_due_ns)
 			continue;
 		c->watch_due_ns = now_ns + (uint64_t)c->watch_ms * 1000000;
-		if (c->out.len)
+		if (c->out.len || (c->watch_changes && !changed && !c->watch_first))
 			continue;
+		c->watch_first = false;
 		if (!line) {
 			o = json_object_new_object();
 			jsonx_add_str(o, "jsonrpc", "2.0");

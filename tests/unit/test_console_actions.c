@@ -2,7 +2,7 @@
 // OBJS: tui/console/actions.c tui/console/keys.c tui/console/model.c tui/console/model_event.c
 // OBJS: tui/console/model_json.c tui/console/model_log.c tui/console/model_snapshot.c
 // OBJS: tui/console/model_timing.c tui/console/edit.c tui/console/layout.c tui/console/list.c
-// OBJS: tui/console/read_only.c
+// OBJS: tui/console/read_only.c tui/console/figures.c tui/console/model_usual.c tui/console/ring.c
 /* The table of actions, names of keys, the line editor, the layout: the pure parts of the console.
  */
 #include <setjmp.h>

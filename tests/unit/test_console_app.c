@@ -16,7 +16,8 @@
 // OBJS: tui/console/view_detail.c tui/console/view_events.c tui/console/view_images.c
 // OBJS: tui/console/view_list.c tui/console/view_pane.c tui/console/view_restores.c
 // OBJS: tui/console/view_snapshots.c tui/console/view_vms.c tui/console/waterfall.c
-// OBJS: tui/console/read_only.c
+// OBJS: tui/console/read_only.c tui/console/figures.c tui/console/model_usual.c tui/console/ring.c
+// OBJS: tui/console/view_host.c tui/console/view_vm.c tui/console/watch.c
 /* The whole console without a daemon and without a terminal: events and keys in, screen out. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -22,7 +22,8 @@ static int interval;
 
 static void on_watch(struct rpc_call *call, struct json_object *params)
 {
-	rpc_watch(call, (unsigned)jsonx_int(params, "interval_ms", 0));
+	rpc_watch(call, (unsigned)jsonx_int(params, "interval_ms", 0),
+		jsonx_bool(params, "changes_only", false));
 	rpc_reply(call, NULL);
 }
 
@@ -62,13 +63,18 @@ static void watch(struct liner *l, int id, const char *params)
 	assert_int_equal(jsonx_int(l->o, "id", -1), id);
 }
 
-static void push(int n, uint64_t now_ns)
+static void push_one(int n, uint64_t now_ns, bool changed)
 {
 	struct json_object *o = json_object_new_object();
 
 	jsonx_add_int(o, "n", n);
-	rpc_push(server, "host.stats", o, now_ns);
+	rpc_push(server, "host.stats", o, now_ns, changed);
 	json_object_put(o);
+}
+
+static void push(int n, uint64_t now_ns)
+{
+	push_one(n, now_ns, true);
 }
 
 static int pushed(struct liner *l)
@@ -109,11 +115,30 @@ static void test_intervals(void **state)
 	liner_close(&none);
 }
 
+/* Who wants changes only gets the first one, and then those. */
+static void test_changes_only(void **state)
+{
+	struct liner l;
+
+	(void)state;
+	liner_dial(&l, t_path("daemon.sock"));
+	watch(&l, 1, "{\"interval_ms\":1000,\"changes_only\":true}");
+	push_one(1, 1000 * MS, false);
+	push_one(2, 2000 * MS, false);
+	push_one(3, 3000 * MS, true);
+	push_one(4, 4000ull * MS, false);
+	push_one(5, 5000ull * MS, true);
+	assert_int_equal(pushed(&l), 1);
+	assert_int_equal(pushed(&l), 3);
+	assert_int_equal(pushed(&l), 5);
+	liner_close(&l);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {T(test_intervals)};
+	const struct CMUnitTest tests[] = {T(test_intervals), T(test_changes_only)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

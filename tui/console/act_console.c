@@ -79,6 +79,12 @@ void act_EVENTS(struct app *a, const char *arg)
 	app_show(a, VIEW_EVENTS);
 }
 
+void act_HOST_VIEW(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_show(a, VIEW_HOST);
+}
+
 /* The next column on the screen that has a title, round by way of the natural order. */
 static void sort_by(struct app *a, int step)
 {

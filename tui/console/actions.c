@@ -15,6 +15,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #define RESTORES  CONTEXT_RESTORES
 #define IMAGES    CONTEXT_IMAGES
 #define EVENTS    CONTEXT_EVENTS
+#define HOST      CONTEXT_HOST
 #define ALL       CONTEXT_ALL
 #define NONE      NEED_NONE
 #define ROW       NEED_ROW
@@ -41,6 +42,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef RESTORES
 #undef IMAGES
 #undef EVENTS
+#undef HOST
 #undef ALL
 #undef ROW
 #undef SNAPSHOT

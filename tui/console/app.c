@@ -165,6 +165,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 	if (d && d->tab[d->shown].pane && pane_take_changed(d->tab[d->shown].pane))
 		a->dirty = true;
 	want_tick(a);
+	app_watch(a);
 	if (!a->dirty)
 		return;
 	wait = a->drawn + FRAME_EVERY - ev_now(loop);
@@ -296,6 +297,7 @@ void app_init(struct app *a, const struct console_opts *o)
 	model_init(&a->model);
 	for (int i = 0; i < VIEW__COUNT; i++)
 		table_init(&a->table[i], views[i]);
+	host_sort(&a->table[VIEW_HOST]);
 	feed_hub_init(&a->hub, a->loop);
 	link_init(&a->link, a->loop, &app_link_handler, a);
 	a->link.read_only = o->read_only;
@@ -308,6 +310,7 @@ void app_fini(struct app *a)
 	while (a->top)
 		app_pop(a);
 	calls_fini(a);
+	facts_fini(a);
 	attach_fini(a);
 	decks_fini(&a->decks);
 	link_fini(&a->link);

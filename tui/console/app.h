@@ -44,6 +44,10 @@ struct history {
 	int count;
 };
 
+/* What the console has host.watch send: for the sparklines of a list what changes of VMs, for all
+ * that shows the host or ages every sample. */
+enum watching { WATCH_NONE, WATCH_CHANGES, WATCH_ALL };
+
 struct app {
 	struct ev_loop *loop;
 	const struct console_opts *opts;
@@ -61,6 +65,13 @@ struct app {
 	struct {
 		bool asking, again; /* a call is under way; one more is due behind it */
 	} lists[LIST__COUNT];
+	enum watching watching;
+	struct json_object *doctor; /* owned; of the host view, NULL: not there yet */
+	bool doctor_asked;
+	struct {
+		char id[40];            /* that was asked for last */
+		struct json_object *vm; /* owned VM of proto.def; NULL: not there yet */
+	} described;
 	bool snapshots_old; /* an event has changed what the list would say of them */
 	char timing[56];    /* that was asked for last, and whether it had ended */
 
@@ -143,6 +154,15 @@ void app_get_vm(struct app *a, const char *id);
 /* The timing on the screen, with what is usual, unless it is known. */
 void app_ask_timing(struct app *a);
 
+/* ---- watch.c */
+/* Has the daemon measure while, and only while, a figure is on the screen. Once a loop turn. */
+void app_watch(struct app *a);
+/* The answers that describe and the host view show; asked for when they are first seen. */
+void app_ask_facts(struct app *a);
+/* An answer to vm.get, which describe may be waiting for. */
+void facts_take_vm(struct app *a, struct json_object *vm);
+void facts_fini(struct app *a);
+
 /* ---- calls.c: what the operator asks for */
 /* Calls; a failure is shown as a notice, success as done (NULL: nothing). Takes params. */
 void app_call(struct app *a, const char *method, struct json_object *params, const char *done);
@@ -175,6 +195,7 @@ void draw_list(struct app *a);                   /* view_list.c */
 void draw_pane(struct app *a, int *cy, int *cx); /* view_pane.c */
 void draw_detail(struct app *a);                 /* view_detail.c */
 void draw_timeline(struct app *a, const char *vm_id);
+void draw_vm_page(struct app *a, const char *vm_id, enum tab tab); /* describe, health, vitals */
 enum role frame_role(const struct app *a);
 void draw_head(struct app *a); /* head.c */
 void draw_status(struct app *a);

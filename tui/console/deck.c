@@ -11,6 +11,9 @@ const char *const tab_names[] = {
 	[TAB_OUTPUT] = "output",
 	[TAB_SERIAL] = "serial",
 	[TAB_TIMELINE] = "timeline",
+	[TAB_DESCRIBE] = "describe",
+	[TAB_HEALTH] = "health",
+	[TAB_VITALS] = "vitals",
 	[TAB_EXEC] = "exec",
 	[TAB_SHELL] = "shell",
 };
@@ -247,7 +250,7 @@ void deck_sync(struct deck *d, const struct deck_vm *vm)
 			d->tab[TAB_OUTPUT].blocked = d->tab[TAB_SERIAL].blocked = SOURCE_NONE;
 		d->vm = *vm;
 	}
-	if (d->shown != TAB_TIMELINE)
+	if (!tab_is_page(d->shown))
 		tab_pane(&d->tab[d->shown]);
 	sync_tab(&d->tab[TAB_OUTPUT], deck_wanted(d));
 	sync_tab(&d->tab[TAB_SERIAL], serial ? SOURCE_SERIAL : SOURCE_NONE);
@@ -256,7 +259,7 @@ void deck_sync(struct deck *d, const struct deck_vm *vm)
 void deck_show(struct deck *d, enum tab tab)
 {
 	d->shown = tab;
-	if (tab != TAB_TIMELINE)
+	if (!tab_is_page(tab))
 		pane_scroll_end(tab_pane(&d->tab[tab]));
 }
 

@@ -3,27 +3,30 @@
 
 #include "tui/console/app.h"
 
-static void tab_text(const struct app *a, int i, bool whole, char *out, size_t n)
+enum tabs { TABS_NUMBERS, TABS_NAMES, TABS_COUNTS }; /* as much as there is room for */
+
+static void tab_text(const struct app *a, int i, enum tabs form, char *out, size_t n)
 {
 	const struct view *v = views[i];
 	bool shown = (int)a->at == i;
 	int count = v->count(&a->model);
 
-	if (!whole && !shown)
+	if (form == TABS_NUMBERS && !shown)
 		snprintf(out, n, " %d", i + 1);
-	else if (i == VIEW_EVENTS || !a->model.loaded)
+	else if (i == VIEW_EVENTS || i == VIEW_HOST || !a->model.loaded ||
+		 (form == TABS_NAMES && !shown))
 		snprintf(out, n, shown ? " [%d %s]" : "  %d %s ", i + 1, v->title);
 	else
 		snprintf(out, n, shown ? " [%d %s %d]" : "  %d %s %d ", i + 1, v->title, count);
 }
 
-static int tabs_columns(const struct app *a, bool whole)
+static int tabs_columns(const struct app *a, enum tabs form)
 {
 	char text[64];
 	int columns = 0;
 
 	for (int i = 0; i < VIEW__COUNT; i++) {
-		tab_text(a, i, whole, text, sizeof(text));
+		tab_text(a, i, form, text, sizeof(text));
 		columns += text_columns(text);
 	}
 	return columns;
@@ -31,11 +34,13 @@ static int tabs_columns(const struct app *a, bool whole)
 
 static void put_tabs(const struct app *a, struct pen *pen)
 {
-	bool whole = tabs_columns(a, true) <= pen->end - pen->x;
+	enum tabs form = TABS_COUNTS;
 	char text[64];
 
+	while (form > TABS_NUMBERS && tabs_columns(a, form) > pen->end - pen->x)
+		form--;
 	for (int i = 0; i < VIEW__COUNT; i++) {
-		tab_text(a, i, whole, text, sizeof(text));
+		tab_text(a, i, form, text, sizeof(text));
 		pen_put(pen, (int)a->at == i ? ROLE_HEAD_STRONG : ROLE_HEAD, text);
 	}
 }

@@ -10,6 +10,8 @@ struct link_handler {
 	/* The connection is gone; streams must be closed before this returns. */
 	void (*on_down)(void *user, const struct err *why);
 	void (*on_event)(void *user, struct json_object *event, bool gap);
+	/* HOST of proto.def, after host.watch. */
+	void (*on_stats)(void *user, struct json_object *host);
 };
 
 struct link {

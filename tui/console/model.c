@@ -14,10 +14,16 @@ void model_init(struct model *m)
 	memset(m, 0, sizeof(*m));
 }
 
+static void vm_free(struct deck_vm *vm)
+{
+	free(vm->figures);
+	free(vm);
+}
+
 void model_fini(struct model *m)
 {
 	for (int i = 0; i < m->count; i++)
-		free(m->vm[i]);
+		vm_free(m->vm[i]);
 	free(m->vm);
 	model_snapshots_fini(m);
 	model_timings_fini(m);
@@ -136,7 +142,7 @@ unsigned model_drop(struct model *m, const char *id)
 
 	if (i < 0)
 		return 0;
-	free(m->vm[i]);
+	vm_free(m->vm[i]);
 	memmove(&m->vm[i], &m->vm[i + 1], (size_t)(m->count - i - 1) * sizeof(struct deck_vm *));
 	m->count--;
 	return MODEL_VMS;
@@ -166,6 +172,7 @@ static unsigned merge_vm(struct model *m, struct json_object *o)
 	deck_vm_decode(vm, o);
 	model_name_source(m, vm);
 	changed |= model_time_vm(m, o);
+	model_wait_usual(m, vm);
 	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;
 	return changed;

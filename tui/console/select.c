@@ -13,6 +13,7 @@ const struct view *const views[] = {
 	[VIEW_RESTORES] = &view_restores,
 	[VIEW_IMAGES] = &view_images,
 	[VIEW_EVENTS] = &view_events,
+	[VIEW_HOST] = &view_host,
 };
 _Static_assert(countof(views) == VIEW__COUNT, "a view for each number");
 
@@ -113,6 +114,7 @@ void app_sync_deck(struct app *a)
 		}
 	}
 	app_ask_timing(a);
+	app_ask_facts(a);
 	app_dirty(a);
 }
 
@@ -198,7 +200,9 @@ void app_refresh(struct app *a, unsigned changed)
 			ev_timer_stop(a->loop, &a->w.settle);
 			app_sync_deck(a);
 		}
-	}
+	} else if ((changed & MODEL_FIGURES) && a->at == VIEW_VMS &&
+		   a->table[VIEW_VMS].sort != SORT_NATURAL)
+		refill(a, &a->table[VIEW_VMS]); /* the order may go by a figure */
 	/* Rows of a view that is not shown are made when it is. */
 	if (a->at != VIEW_VMS && (changed & views[a->at]->changes))
 		refill(a, app_table(a));

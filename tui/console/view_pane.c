@@ -18,7 +18,7 @@ static void draw_tabs(struct app *a, struct pen *pen, const struct deck *d, enum
 		bool shown = (int)d->shown == i, runs = t->started_ns != 0;
 		enum role role = a->keys.deck ? frame : shown ? ROLE_TITLE : ROLE_TITLE_TAB;
 
-		if (i > TAB_TIMELINE && !t->pane)
+		if (i > TAB_PAGES_END && !t->pane)
 			continue;
 		pen_put(pen, frame, " ");
 		pen_printf(pen, role, shown ? "[%s%s]" : "%s%s", tab_names[i], runs ? "*" : "");
@@ -99,8 +99,11 @@ void draw_pane(struct app *a, int *cy, int *cx)
 	}
 	draw_title(a, d);
 	paint_vline(&a->paint, a->layout.divider, frame_role(a));
-	if (d && d->shown == TAB_TIMELINE) {
-		draw_timeline(a, d->vm.id);
+	if (d && tab_is_page(d->shown)) {
+		if (d->shown == TAB_TIMELINE)
+			draw_timeline(a, d->vm.id);
+		else
+			draw_vm_page(a, d->vm.id, d->shown);
 		return;
 	}
 	if (!p) {

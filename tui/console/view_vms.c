@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "backend/base/str.h"
 #include "backend/base/util.h"
 #include "tui/console/actions.h"
 #include "tui/console/table.h"
@@ -100,6 +101,45 @@ static void cell_id(const void *row, struct cell *c)
 	cell_printf(c, "%s", ((const struct deck_vm *)row)->id);
 }
 
+char *wait_text(const struct deck_wait *w, uint64_t now_ns, char *out, size_t n)
+{
+	double age = now_ns > w->since_ns ? (double)(now_ns - w->since_ns) / 1e9 : 0;
+	size_t len;
+
+	snprintf(out, n, "waiting for %s since %.1f s", w->name, age);
+	len = strlen(out);
+	if (w->usual_ms > 0)
+		snprintf(out + len, n - len, ", usually %.*f", w->usual_ms < 95 ? 2 : 1,
+			w->usual_ms / 1e3);
+	len = strlen(out);
+	if (w->place)
+		snprintf(out + len, n - len, ", place %d", w->place);
+	return out;
+}
+
+char *progress_text(uint64_t done, uint64_t total, uint64_t since_ns, uint64_t now_ns, bool bytes,
+	char *out, size_t n)
+{
+	double s = since_ns && now_ns > since_ns ? (double)(now_ns - since_ns) / 1e9 : 0;
+	double rate = s > 0.2 ? (double)done / s : 0;
+	char text[32];
+	size_t len;
+
+	out[0] = '\0';
+	if (!total)
+		return out;
+	done = min_of(done, total);
+	snprintf(out, n, "%d %%", (int)((double)done * 100 / (double)total));
+	len = strlen(out);
+	if (rate >= 1 && bytes)
+		snprintf(out + len, n - len, ", %s/s",
+			str_bytes(text, sizeof(text), (uint64_t)rate));
+	len = strlen(out);
+	if (rate > 0 && done && done < total)
+		snprintf(out + len, n - len, ", %.0f s left", (double)(total - done) / rate + 0.5);
+	return out;
+}
+
 void making_text(const struct deck_making *mk, char *out, size_t n)
 {
 	if (mk->total)
@@ -138,6 +178,44 @@ static void cell_note(const void *row, struct cell *c)
 	}
 }
 
+void cell_figure(struct cell *c, const struct deck_vm *vm, enum figure f)
+{
+	const struct figures *fs = vm->figures;
+
+	if (!fs || !deck_vm_alive(vm)) {
+		cell_printf(c, "-");
+		return;
+	}
+	figure_text(f, ring_at(&fs->ring[f], 0), c->text, sizeof(c->text));
+	c->text_columns = f == FIGURE_OUT ? 12 : f == FIGURE_CPU ? 7 : 9;
+	c->spark = &fs->ring[f];
+	c->top = figure_top(fs, f, vm->vcpus);
+}
+
+static void cell_cpu(const void *row, struct cell *c)
+{
+	cell_figure(c, row, FIGURE_CPU);
+}
+
+static void cell_output(const void *row, struct cell *c)
+{
+	cell_figure(c, row, FIGURE_OUT);
+}
+
+static double number_cpu(const void *row)
+{
+	const struct deck_vm *vm = row;
+
+	return vm->figures ? ring_at(&vm->figures->ring[FIGURE_CPU], 0) : -1;
+}
+
+static double number_output(const void *row)
+{
+	const struct deck_vm *vm = row;
+
+	return vm->figures ? ring_at(&vm->figures->ring[FIGURE_OUT], 0) : -1;
+}
+
 static double number_since(const void *row)
 {
 	return (double)((const struct deck_vm *)row)->since_ns;
@@ -163,6 +241,8 @@ static const struct column columns[] = {
 	{"STATE", 12, 0, 0, cell_state, NULL},
 	{"SINCE", 9, 0, 36, cell_since, number_since},
 	{"MEMORY", 11, 0, 56, cell_mem, number_mem},
+	{"CPU", 8, 20, VMS_CPU_FROM, cell_cpu, number_cpu},
+	{"OUTPUT", 13, 20, 150, cell_output, number_output},
 	{"READY IN", 9, 0, 90, cell_boot, number_boot},
 	{"IMAGE", 9, 0, 96, cell_image, NULL},
 	{"CPUS", 5, 0, 112, cell_cpus, number_cpus},
