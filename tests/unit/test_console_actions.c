@@ -65,7 +65,7 @@ static void test_rules(void **state)
 		for (size_t i = 0; i < countof(changing); i++)
 			assert_int_not_equal(
 				action_by_key(CONTEXT_ALL, CTRL((uint32_t)c)), changing[i]);
-	assert_int_equal(action_by_key(CONTEXT_ALL, 'd'), ACT_NONE);
+	assert_int_equal(action_by_key(CONTEXT_ALL, 'd'), ACT_DESCRIBE);
 	assert_int_equal(action_by_key(CONTEXT_ALL, K_BACKSPACE), ACT_NONE);
 	assert_int_equal(action_by_key(CONTEXT_ALL, K_DELETE), ACT_NONE);
 	assert_true(action_table[ACT_KILL].flags & ACTION_DESTROYS);

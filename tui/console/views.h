@@ -15,7 +15,7 @@ void host_sort(struct table *t);
 /* A figure as number and sparkline. */
 void cell_figure(struct cell *c, const struct deck_vm *vm, enum figure f);
 
-#define VMS_CPU_FROM 66 /* columns of the list of VMs from which on it shows figures */
+#define VMS_CPU_FROM 100 /* columns of the list of VMs from which on it shows figures */
 
 enum role state_role(enum deck_state s);
 enum glyph state_glyph(enum deck_state s);
