@@ -233,12 +233,13 @@ void cli_puts(const struct cli *c, const char *text)
 	autofree uint8_t *safe = NULL;
 	struct ansi a;
 
-	if (!c->tty_out) {
+	if (!c->tty_out && !c->plain) {
 		fputs(text, stdout);
 		return;
 	}
 	safe = xcalloc(ANSI_OUT_MAX(n), 1);
 	ansi_init(&a, ANSI_SAFE);
+	a.no_colour = c->plain;
 	n = ansi_feed(&a, text, n, safe);
 	fwrite(safe, 1, n, stdout);
 }
