@@ -8,6 +8,7 @@
 // OBJS: tui/cli/opts.c tui/cli/prefix.c tui/cli/progress.c tui/cli/session.c
 // OBJS: tui/cli/session_input.c tui/cli/sink.c tui/cli/text.c tui/cli/tour_clones.c
 // OBJS: tui/cli/tty.c tui/cli/waterfall.c tui/cli/work.c tui/cli/work_snapshot.c
+// OBJS: tui/cli/cmd_top.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
