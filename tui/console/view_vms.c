@@ -154,7 +154,7 @@ static void cell_note(const void *row, struct cell *c)
 {
 	const struct deck_vm *vm = row;
 	bool known = vm->health[0] && strcmp(vm->health, "unknown") != 0;
-	char step[80];
+	char step[80], usual[40];
 
 	if (vm->making.name[0]) {
 		making_text(&vm->making, step, sizeof(step));
@@ -165,7 +165,11 @@ static void cell_note(const void *row, struct cell *c)
 		cell_printf(c, "%s: place %d", vm->wait.name, vm->wait.place);
 	} else if (vm->wait.name[0]) {
 		c->role = ROLE_WAIT;
-		cell_printf(c, "%s (%d of %d)", vm->wait.name, vm->wait.n, vm->wait.of);
+		usual[0] = '\0';
+		if (vm->wait.usual_ms > 0)
+			snprintf(usual, sizeof(usual), ", usually %.*f s",
+				vm->wait.usual_ms < 95 ? 2 : 1, vm->wait.usual_ms / 1e3);
+		cell_printf(c, "%s (%d of %d)%s", vm->wait.name, vm->wait.n, vm->wait.of, usual);
 	} else if (!deck_vm_alive(vm)) {
 		cell_printf(c, "%.190s", vm->reason);
 	} else if (known && strcmp(vm->health, "healthy") != 0) {
