@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tui/cli/cli.h"
+#include "tui/cli/plain.h"
 #include "tui/console/console.h"
 
 int cmd_console(struct cli *c)
@@ -14,15 +15,19 @@ int cmd_console(struct cli *c)
 		.layout = opt_str(&c->opts, "layout", NULL),
 		.no_color = opt_given(&c->opts, "no-color") || !c->color,
 		.ascii = opt_given(&c->opts, "ascii"),
+		.read_only = c->read_only || opt_given(&c->opts, "read-only"),
 	};
 
 	if (opt_given(&c->opts, "keys")) {
 		console_keys_markdown(stdout);
 		return EXIT_OK;
 	}
+	c->read_only = o.read_only;
+	if (opt_given(&c->opts, "plain"))
+		return plain_main(c);
 	if (!isatty(STDIN_FILENO) || !c->tty_out) {
-		fputs("vmdeck: the console needs a terminal; without one try `vmdeck tour`, "
-		      "`vmdeck ls` "
+		fputs("vmdeck: the console needs a terminal; without one try `vmdeck --plain`, "
+		      "`vmdeck tour`, `vmdeck ls` "
 		      "or `vmdeck help`\n",
 			stderr);
 		return EXIT_USAGE;

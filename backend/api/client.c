@@ -179,6 +179,9 @@ static void got_line(struct api_client *c, const char *line, size_t n)
 	id = jsonx_get(o, "id");
 	if (method && !strcmp(method, "event")) {
 		got_event(c, jsonx_get(o, "params"));
+	} else if (method && !strcmp(method, "host.stats")) {
+		if (c->on_stats)
+			c->on_stats(c->stats_user, jsonx_get(o, "params"));
 	} else if (!id && jsonx_get(o, "error")) {
 		got_complaint(c, jsonx_get(o, "error"));
 	} else {
@@ -284,6 +287,12 @@ void api_set_event_handler(struct api_client *c, api_on_event *fn, void *user)
 {
 	c->on_event = fn;
 	c->event_user = user;
+}
+
+void api_set_stats_handler(struct api_client *c, api_on_stats *fn, void *user)
+{
+	c->on_stats = fn;
+	c->stats_user = user;
 }
 
 void api_set_lost_handler(struct api_client *c, api_on_lost *fn, void *user)

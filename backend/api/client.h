@@ -15,6 +15,7 @@ struct api_opts {
 	const char *client; /* "vmdeck 0.1.0" */
 	bool no_start;      /* don't start a daemon: -ECONNREFUSED when none runs */
 	bool any_version;   /* take a daemon of another protocol version: only for daemon.stop */
+	bool read_only;     /* the daemon refuses what writes or destroys, on streams too: -EPERM */
 	double timeout;     /* s for connecting (and starting) at all; 0: 10 */
 };
 
@@ -52,6 +53,9 @@ int api_call_wait(struct api_client *c, const char *method, struct json_object *
  * before this one. */
 typedef void api_on_event(void *user, struct json_object *event, bool gap);
 void api_set_event_handler(struct api_client *c, api_on_event *fn, void *user);
+/* After host.watch: each HOST (borrowed). */
+typedef void api_on_stats(void *user, struct json_object *host);
+void api_set_stats_handler(struct api_client *c, api_on_stats *fn, void *user);
 /* The daemon closed the connection or sent garbage. The client is dead; open a new one. */
 typedef void api_on_lost(void *user, const struct err *e);
 void api_set_lost_handler(struct api_client *c, api_on_lost *fn, void *user);

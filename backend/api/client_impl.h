@@ -44,8 +44,11 @@ struct api_client {
 	bool has_seq;
 	api_on_event *on_event;
 	void *event_user;
+	api_on_stats *on_stats;
+	void *stats_user;
 	api_on_lost *on_lost;
 	void *lost_user;
+	bool read_only;
 	int depth;   /* callbacks of ours on the stack */
 	bool closed; /* by the caller, while depth > 0: freed when it is 0 again */
 };
@@ -62,6 +65,9 @@ int client_ms_left(uint64_t deadline_ns);
 /* {"jsonrpc", "id", "method", "params"} and a line end, appended to out. Takes params. */
 int client_put_call(
 	struct buf *out, int64_t id, const char *method, struct json_object *params, struct err *e);
+/* The call hello, as every connection of this client makes it first. */
+int client_put_hello(
+	struct api_client *c, struct buf *out, int64_t id, const char *client, struct err *e);
 /* Turns the "error" member of an answer into e; returns -errno. */
 int client_take_error(struct json_object *error, struct err *e);
 /* Makes a socket non-blocking. */

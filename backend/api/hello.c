@@ -66,19 +66,29 @@ static int check_versions(struct api_client *c, struct err *e)
 		PROTO_VERSION);
 }
 
+int client_put_hello(
+	struct api_client *c, struct buf *out, int64_t id, const char *client, struct err *e)
+{
+	struct json_object *params = json_object_new_object();
+
+	jsonx_add_int(params, "protocol", PROTO_VERSION);
+	if (client)
+		jsonx_add_str(params, "client", client);
+	if (c->read_only)
+		jsonx_add_bool(params, "read_only", true);
+	return client_put_call(out, id, "hello", params, e);
+}
+
 static int say_hello(
 	struct api_client *c, const struct api_opts *opts, uint64_t deadline_ns, struct err *e)
 {
-	struct json_object *params = json_object_new_object(), *error;
+	struct json_object *error;
 	autojson struct json_object *o = NULL;
 	char *line;
 	size_t n;
 	int r;
 
-	jsonx_add_int(params, "protocol", PROTO_VERSION);
-	if (opts->client)
-		jsonx_add_str(params, "client", opts->client);
-	r = client_put_call(&c->out, 0, "hello", params, e);
+	r = client_put_hello(c, &c->out, 0, opts->client, e);
 	if (!r)
 		r = exchange(c, deadline_ns, &line, &n, e);
 	if (!r)
@@ -117,6 +127,7 @@ int api_open(
 	deadline_ns =
 		mono_ns() + (uint64_t)((opts->timeout > 0 ? opts->timeout : TIMEOUT_DEFAULT) * 1e9);
 	c = client_new(loop, &paths);
+	c->read_only = opts->read_only;
 	for (int tries = 0; tries < OPEN_TRIES; tries++) {
 		buf_consume(&c->in, c->in.len);
 		buf_consume(&c->out, c->out.len);

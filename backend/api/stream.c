@@ -117,26 +117,36 @@ static void got_answer(struct api_stream *s, struct json_object *o)
 		s->h->on_open(s, jsonx_get(o, "result"));
 }
 
-static ssize_t read_answer(struct api_stream *s)
+/* One line of what was read: 1 when there was one, 0 when it is not whole yet. */
+static int take_answer(struct api_stream *s)
 {
 	autojson struct json_object *o = NULL;
-	ssize_t n = buf_read(&s->line, s->fd, LINE_READ);
 	struct err e;
 	char *line;
 	size_t len;
-	int r;
+	int r = lines_next(&s->line, PROTO_LINE_MAX, &line, &len);
 
-	if (n <= 0)
-		return n;
-	r = lines_next(&s->line, PROTO_LINE_MAX, &line, &len);
 	if (r > 0)
 		r = jsonx_parse(line, len, &o, &e) < 0 || !o ? -EPROTO : 1;
 	if (r < 0) {
 		err_set(&e, EPROTO, "vmdeckd sent a bad answer");
 		stream_fail(s, &e);
+	} else if (r > 0 && s->hello_due && !jsonx_get(o, "error")) {
+		s->hello_due = false;
 	} else if (r > 0) {
 		got_answer(s, o);
 	}
+	return r;
+}
+
+static ssize_t read_answer(struct api_stream *s)
+{
+	ssize_t n = buf_read(&s->line, s->fd, LINE_READ);
+
+	if (n <= 0)
+		return n;
+	while (s->state == STREAM_CALLING && take_answer(s) > 0)
+		continue;
 	return n;
 }
 
@@ -323,7 +333,13 @@ int api_stream_open(struct api_stream **ret, struct api_client *c, const char *m
 		return kind;
 	}
 	s = stream_new(c, (enum stream_kind)kind, h, user);
-	r = client_put_call(&s->out, 1, method, params, e);
+	/* A connection of its own has to be told anew that it may only read. */
+	s->hello_due = c->read_only;
+	r = c->read_only ? client_put_hello(c, &s->out, 0, NULL, e) : 0;
+	if (r < 0)
+		json_object_put(params);
+	else
+		r = client_put_call(&s->out, 1, method, params, e);
 	if (!r)
 		r = client_dial(c->socket_path, mono_ns() + DIAL_NS, &s->fd, e);
 	if (r < 0) {

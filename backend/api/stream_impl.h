@@ -24,6 +24,7 @@ struct api_stream {
 	ev_io rd, wr;
 	ev_timer timer; /* answer and check */
 	struct buf line;
+	bool hello_due; /* the answer to hello comes before that to the call */
 	struct wire_reader reader;
 	uint8_t reader_buf[WIRE_HEADER + WIRE_PAYLOAD_MAX];
 	struct buf out;

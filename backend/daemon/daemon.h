@@ -8,6 +8,7 @@
 #include "backend/vm/vm.h"
 
 struct build;
+struct stats;
 struct verify;
 
 struct daemon {
@@ -23,6 +24,7 @@ struct daemon {
 	int connections;
 	ev_timer idle; /* ends the daemon when nobody needs it */
 	double idle_limit;
+	struct stats *stats; /* what is measured while somebody watches */
 	ev_signal sigterm, sigint, sighup;
 };
 
@@ -39,6 +41,11 @@ void svc_image_register(rpc_handler **handlers);
 void svc_snapshot_register(rpc_handler **handlers);
 void svc_timing_register(rpc_handler **handlers);
 void svc_host_register(rpc_handler **handlers);
+void svc_watch_register(rpc_handler **handlers);
+
+/* Begins, changes or ends (0) measuring for watchers. */
+void svc_watch_interval(struct daemon *d, unsigned interval_ms);
+void svc_watch_close(struct daemon *d);
 
 /* Ends builds under way. */
 void svc_image_close(struct daemon *d);

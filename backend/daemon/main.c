@@ -82,6 +82,11 @@ static void on_connections(void *user, int connections)
 	daemon_check_idle(d);
 }
 
+static void on_watch_change(void *user, unsigned interval_ms)
+{
+	svc_watch_interval(user, interval_ms);
+}
+
 static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)w;
@@ -147,6 +152,7 @@ static int open_services(struct daemon *d, struct err *e)
 	struct rpc_config rc = {.path = sock,
 		.listen_fd = listen_fd_given(),
 		.on_idle_change = on_connections,
+		.on_watch_change = on_watch_change,
 		.user = d};
 	char start[128];
 	int r = events_open(&d->events, db, on_event_added, d, e);
@@ -163,6 +169,7 @@ static int open_services(struct daemon *d, struct err *e)
 	svc_snapshot_register(rc.handlers);
 	svc_timing_register(rc.handlers);
 	svc_host_register(rc.handlers);
+	svc_watch_register(rc.handlers);
 	r = vm_host_open(&d->vms, d->loop, &d->paths, &cb, d, e);
 	return r < 0 ? r : rpc_open(&d->rpc, d->loop, &rc, e);
 }
@@ -218,6 +225,7 @@ static void daemon_fini(struct daemon *d)
 	bool served = d->rpc != NULL;
 
 	rpc_drain(d->rpc);
+	svc_watch_close(d);
 	svc_image_close(d);
 	svc_snapshot_close(d);
 	vm_host_close(&d->vms);

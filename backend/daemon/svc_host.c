@@ -21,6 +21,8 @@ static void handle_hello(struct rpc_call *call, struct json_object *params)
 		rpc_fail(call, &e);
 		return;
 	}
+	if (jsonx_bool(params, "read_only", false))
+		rpc_set_read_only(call);
 	o = json_object_new_object();
 	jsonx_add_str(o, "version", VMDECK_VERSION);
 	jsonx_add_int(o, "protocol", PROTO_VERSION);

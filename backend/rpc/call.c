@@ -157,6 +157,19 @@ static void dispatch(
 	}
 }
 
+static bool may_write(struct conn *c, struct json_object *id, enum proto_id method)
+{
+	char message[160];
+
+	if (!c->read_only || proto_methods[method].perm == PROTO_READ)
+		return true;
+	snprintf(message, sizeof(message),
+		"read-only connection: %s is refused; connect without read-only for it",
+		proto_methods[method].name);
+	call_error(c, id, RPC_ERRNO_BASE - EPERM, message);
+	return false;
+}
+
 static void request(struct conn *c, struct json_object *o)
 {
 	struct json_object *id = jsonx_get(o, "id"), *params = jsonx_get(o, "params");
@@ -180,6 +193,8 @@ static void request(struct conn *c, struct json_object *o)
 		no_such_call(c, id, method);
 		return;
 	}
+	if (!may_write(c, id, (enum proto_id)m))
+		return;
 	if (proto_check((enum proto_id)m, params, &e) < 0)
 		call_error(c, id, RPC_BAD_PARAMS, e.msg);
 	else
@@ -218,6 +233,12 @@ enum proto_id rpc_method(const struct rpc_call *call)
 uid_t rpc_uid(const struct rpc_call *call)
 {
 	return call->uid;
+}
+
+void rpc_set_read_only(struct rpc_call *call)
+{
+	if (call->conn)
+		call->conn->read_only = true;
 }
 
 bool rpc_alive(const struct rpc_call *call)

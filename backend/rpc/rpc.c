@@ -39,6 +39,7 @@ static void reap(struct rpc_server *s)
 		*at = c->next;
 		conn_free(c);
 	}
+	watch_tell(s);
 	if (s->told == s->count)
 		return;
 	s->told = s->count;

@@ -30,6 +30,8 @@ struct rpc_config {
 						available" */
 	struct events *events;               /* for event.subscribe with since; may be NULL */
 	void (*on_idle_change)(void *user, int connections);
+	/* rpc_watch_interval says something else; may be NULL. Called from the loop. */
+	void (*on_watch_change)(void *user, unsigned interval_ms);
 	void *user;
 };
 
@@ -49,9 +51,23 @@ void rpc_close(struct rpc_server *s);
  * its queue. */
 void rpc_publish(struct rpc_server *s, const struct event *ev);
 
+/* ---- figures: what only those get that watch, without a number and without a replay */
+/* The caller's connection watches every interval_ms from now on; 0: no more. changes_only: it only
+ * wants what is pushed as changed. */
+void rpc_watch(struct rpc_call *call, unsigned interval_ms, bool changes_only);
+/* Shortest interval that a connection watches with, ms; 0: none does. */
+unsigned rpc_watch_interval(const struct rpc_server *s);
+/* Sends {method, params} to the watchers whose time has come; one that has not read what it has
+ * got before goes without. now_ns: monotonic. params: borrowed. */
+void rpc_push(struct rpc_server *s, const char *method, struct json_object *params, uint64_t now_ns,
+	bool changed);
+
 void *rpc_user(const struct rpc_call *call); /* config.user */
 enum proto_id rpc_method(const struct rpc_call *call);
 uid_t rpc_uid(const struct rpc_call *call);
+/* From now on, and until it ends, the caller's connection may make calls of permission read only:
+ * others are refused with -EPERM. There is no way back. */
+void rpc_set_read_only(struct rpc_call *call);
 /* Answers and frees the call. result: taken (NULL: null). A connection that has gone meanwhile:
  * dropped. An answer over RPC_QUEUE_MAX becomes the error -E2BIG. */
 void rpc_reply(struct rpc_call *call, struct json_object *result);

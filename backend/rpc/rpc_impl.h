@@ -49,9 +49,13 @@ struct conn {
 	int call_count;
 	bool upgrading; /* a call that upgrades is unanswered: bytes behind it are not ours */
 	bool eof;       /* the peer sends no more */
+	bool read_only; /* never taken back */
 	enum sub_state sub;
-	bool behind;     /* live events are passed over until it has read half its queue */
-	uint64_t cursor; /* newest event queued, or passed over, for the subscriber */
+	bool behind;           /* live events are passed over until it has read half its queue */
+	uint64_t cursor;       /* newest event queued, or passed over, for the subscriber */
+	unsigned watch_ms;     /* 0: watches nothing */
+	uint64_t watch_due_ns; /* monotonic */
+	bool watch_changes, watch_first;
 };
 
 struct rpc_server {
@@ -66,9 +70,10 @@ struct rpc_server {
 	ev_timer pause;
 	ev_timer reaper; /* frees the dead and tells the count, from the loop */
 	struct conn *conns;
-	int count, told; /* connections that are not dead; as on_idle_change was told */
-	uint64_t seq;    /* newest event published */
-	int depth;       /* callbacks of ours on the stack */
+	int count, told;     /* connections that are not dead; as on_idle_change was told */
+	unsigned watch_told; /* interval, as on_watch_change was told */
+	uint64_t seq;        /* newest event published */
+	int depth;           /* callbacks of ours on the stack */
 	bool drained, closed;
 };
 
@@ -109,6 +114,10 @@ void call_line(struct conn *c, const char *line, size_t n);
 void calls_gone(struct conn *c);
 /* An error object line; id may be NULL. */
 void call_error(struct conn *c, struct json_object *id, int code, const char *message);
+
+/* watch.c */
+/* Tells on_watch_change, from the loop. */
+void watch_tell(struct rpc_server *s);
 
 /* subs.c */
 /* event.subscribe: answers the call. */

@@ -14,7 +14,7 @@ import threading
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "bench")]
 PARTS = ["boot", "exec", "parallel", "many", "flood", "restore", "healthy", "memory", "pane", "pause", "cycles",
-         "rows"]
+         "rows", "console"]
 ap = argparse.ArgumentParser(description=__doc__)
 ap.add_argument("--build", default="build/rel")
 ap.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s; or floor: bare QEMU alone")
@@ -29,6 +29,7 @@ for part in args.only.split(","):
 os.environ["DECK_BUILD"] = str((ROOT / args.build).resolve())
 
 from bare import Bare, raw_exec  # noqa: E402
+from console import bench_console  # noqa: E402
 from decklib import BUILD, Deck, fd_count, wait_for  # noqa: E402
 from flood import bench_flood  # noqa: E402
 from floor import Floor, bench_floor  # noqa: E402
@@ -115,6 +116,10 @@ def bench_many(deck, model, n=1000):
 
 
 def main():
+    if args.only == "console":  # needs no VM
+        print(f"vmdeck bench: {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f})\n{HEAD}", flush=True)
+        bench_console()
+        return 0
     deck = Deck()
     folder = tempfile.mkdtemp(prefix="bare-")
     floor, good = Floor(deck), True
@@ -134,6 +139,7 @@ def main():
             "pause": lambda: bench_pause(deck, floor, args.n),
             "cycles": lambda: bench_cycles(deck, args.cycles, args.seed),
             "rows": bench_rows,
+            "console": bench_console,
         }
         print(f"vmdeck bench: {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), {model['vmm']} "
               f"{model['version']} ({model['accel']}), {model['mem_mib']} MiB\n{HEAD}", flush=True)

@@ -3,6 +3,7 @@
 // OBJS: tui/console/model_index.c tui/console/keymap.c
 // OBJS: tui/console/model_json.c tui/console/model_log.c tui/console/model_snapshot.c
 // OBJS: tui/console/model_timing.c tui/console/edit.c tui/console/layout.c tui/console/list.c
+// OBJS: tui/console/read_only.c tui/console/figures.c tui/console/model_usual.c tui/console/ring.c
 /* The table of actions, names of keys, the line editor, the layout: the pure parts of the console.
  */
 #include <setjmp.h>
@@ -66,7 +67,7 @@ static void test_rules(void **state)
 		for (size_t i = 0; i < countof(changing); i++)
 			assert_int_not_equal(
 				action_by_key(CONTEXT_ALL, CTRL((uint32_t)c)), changing[i]);
-	assert_int_equal(action_by_key(CONTEXT_ALL, 'd'), ACT_NONE);
+	assert_int_equal(action_by_key(CONTEXT_ALL, 'd'), ACT_DESCRIBE);
 	assert_int_equal(action_by_key(CONTEXT_ALL, K_BACKSPACE), ACT_NONE);
 	assert_int_equal(action_by_key(CONTEXT_ALL, K_DELETE), ACT_NONE);
 	assert_true(action_table[ACT_KILL].flags & ACTION_DESTROYS);

@@ -219,7 +219,7 @@ static void test_console(void **state)
 	vms(a, ONE_VM);
 	app_sync_deck(a);
 	feed_lines(app_deck(a)->tab[TAB_OUTPUT].pane, 0, 3000);
-	keys(a, "v");
+	keys(a, "c");
 	assert_true(find(a, " COPY ") >= 0);
 	assert_true(find(a, "line 3001 of 3001") >= 0);
 	feed_lines(app_deck(a)->tab[TAB_OUTPUT].pane, 3000, 3007);
@@ -237,7 +237,7 @@ static void test_console(void **state)
 	assert_true(find(a, "copied 3 lines") >= 0);
 	assert_null(a->copy);
 	assert_true(find(a, "row 3006") >= 0);
-	keys(a, "v:12\r");
+	keys(a, "c:12\r");
 	assert_true(find(a, "line 12 of") >= 0);
 	keys(a, "/[\r");
 	assert_true(find(a, "'['") >= 0);

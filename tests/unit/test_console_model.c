@@ -2,6 +2,7 @@
 // OBJS: tui/console/model.c tui/console/model_event.c tui/console/model_json.c
 // OBJS: tui/console/model_index.c
 // OBJS: tui/console/model_log.c tui/console/model_snapshot.c tui/console/model_timing.c
+// OBJS: tui/console/figures.c tui/console/model_usual.c tui/console/ring.c
 /* The console's mirror of the daemon, from the JSON that the daemon sends. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -215,9 +215,9 @@ static void test_timeline_tab(void **state)
 	keys(a, "k");
 	keys(a, "t");
 	assert_true(shows(a, "No timing of this VM is known."));
-	keys(a, "]");
+	keys(a, "]]]]");
 	assert_true(shows(a, "[output]"));
-	keys(a, "[");
+	keys(a, "[[[[");
 	assert_true(shows(a, "[timeline]"));
 	keys(a, "t");
 	assert_true(shows(a, "[output]"));

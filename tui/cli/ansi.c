@@ -90,7 +90,7 @@ static void finish(struct ansi *a, struct out *o, bool safe, bool asks)
 
 static void finish_csi(struct ansi *a, struct out *o)
 {
-	bool safe = csi_is_colour(a);
+	bool safe = csi_is_colour(a) && !a->no_colour;
 
 	if (!a->cut && (a->policy != ANSI_SAFE || safe))
 		ansi_note_csi(a);

@@ -34,6 +34,7 @@ struct ansi {
 	size_t len;
 	bool cut;       /* longer than seq */
 	bool cr;        /* SAFE: a carriage return waits for its line feed */
+	bool no_colour; /* SAFE: colours vanish too; set after ansi_init */
 	bool coloured;  /* SGR other than reset is in force */
 	uint32_t modes; /* private modes away from their default, bits of the table in ansi_modes.c
 			 */

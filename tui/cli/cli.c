@@ -29,6 +29,7 @@ void cli_init(struct cli *c)
 		abort();
 	c->tty_out = isatty(STDOUT_FILENO);
 	c->tty_err = isatty(STDERR_FILENO);
+	c->read_only = getenv("VMDECK_READ_ONLY") && *getenv("VMDECK_READ_ONLY");
 	c->color = wants_color(STDOUT_FILENO);
 	c->color_err = wants_color(STDERR_FILENO);
 }
@@ -86,6 +87,12 @@ int cli_run(struct cli *c, int argc, char **argv)
 	struct err e = {0};
 	int words;
 
+	/* The one option that stands before a command. */
+	while (argc > 1 && strcmp(argv[0], "--read-only") == 0) {
+		c->read_only = true;
+		argc--;
+		argv++;
+	}
 	if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)) {
 		help_print(stdout);
 		return EXIT_OK;
@@ -108,7 +115,9 @@ int cli_run(struct cli *c, int argc, char **argv)
 
 int cli_open(struct cli *c, bool no_start, struct err *e)
 {
-	struct api_opts opts = {.client = "vmdeck " VMDECK_VERSION, .no_start = no_start};
+	struct api_opts opts = {.client = "vmdeck " VMDECK_VERSION,
+		.no_start = no_start,
+		.read_only = c->read_only};
 
 	return c->api ? 0 : api_open(&c->api, c->loop, &opts, e);
 }
@@ -224,12 +233,13 @@ void cli_puts(const struct cli *c, const char *text)
 	autofree uint8_t *safe = NULL;
 	struct ansi a;
 
-	if (!c->tty_out) {
+	if (!c->tty_out && !c->plain) {
 		fputs(text, stdout);
 		return;
 	}
 	safe = xcalloc(ANSI_OUT_MAX(n), 1);
 	ansi_init(&a, ANSI_SAFE);
+	a.no_colour = c->plain;
 	n = ansi_feed(&a, text, n, safe);
 	fwrite(safe, 1, n, stdout);
 }

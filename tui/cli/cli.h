@@ -30,8 +30,10 @@ struct cli {
 	bool tty_out, tty_err;
 	bool color, color_err;
 	bool json;
-	int signal;   /* caught by cli_catch, 0: none */
-	int catching; /* depth of cli_catch */
+	bool plain;     /* within line mode: no escape sequence is written, whoever's it is */
+	bool read_only; /* --read-only or VMDECK_READ_ONLY: the daemon refuses what writes */
+	int signal;     /* caught by cli_catch, 0: none */
+	int catching;   /* depth of cli_catch */
 	ev_signal catch[3];
 };
 

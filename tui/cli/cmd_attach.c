@@ -7,6 +7,8 @@
 #include "tui/cli/session.h"
 #include "tui/cli/tty.h"
 
+#define TAIL_DEFAULT 16384 /* bytes, as vm.attach */
+
 /* Name, and whether the main process writes to a terminal of its own. */
 static int look_up(struct cli *c, char *name, size_t n, bool *ret_tty, struct err *e)
 {
@@ -27,9 +29,11 @@ static struct json_object *make_params(const struct cli *c, const char *name)
 	struct json_object *params = cli_vm_params(name);
 	uint16_t rows, cols;
 
-	if (opt_given(&c->opts, "tail"))
-		jsonx_add_int(params, "tail", opt_num(&c->opts, "tail", 0));
-	if (tty_size(STDIN_FILENO, &rows, &cols)) {
+	if (c->read_only)
+		jsonx_add_bool(params, "follow", true);
+	if (opt_given(&c->opts, "tail") || c->read_only)
+		jsonx_add_int(params, "tail", opt_num(&c->opts, "tail", TAIL_DEFAULT));
+	if (!c->read_only && tty_size(STDIN_FILENO, &rows, &cols)) {
 		jsonx_add_int(params, "rows", rows);
 		jsonx_add_int(params, "cols", cols);
 	}
@@ -52,10 +56,11 @@ static void say_end(const struct session_result *res, const char *name)
 
 int cmd_attach(struct cli *c)
 {
-	bool watch = opt_given(&c->opts, "no-stdin");
+	/* Who may only read looks at the same output without a way in. */
+	bool watch = opt_given(&c->opts, "no-stdin") || c->read_only;
 	bool terminal = isatty(STDIN_FILENO) && !watch;
 	struct session_opts o = {
-		.method = "vm.attach",
+		.method = c->read_only ? "vm.logs" : "vm.attach",
 		.input = terminal || (opt_given(&c->opts, "stdin") && !watch),
 		.raw = terminal,
 		.prefix = terminal,

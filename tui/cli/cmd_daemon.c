@@ -135,8 +135,10 @@ static int stop_and_wait(struct ending *w, struct err *e)
 
 int cmd_daemon_stop(struct cli *c)
 {
-	struct api_opts opts = {
-		.client = "vmdeck " VMDECK_VERSION, .no_start = true, .any_version = true};
+	struct api_opts opts = {.client = "vmdeck " VMDECK_VERSION,
+		.no_start = true,
+		.any_version = true,
+		.read_only = c->read_only};
 	struct ending w = {.c = c};
 	struct err e = {0};
 	int r = api_open(&c->api, c->loop, &opts, &e);

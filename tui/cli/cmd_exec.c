@@ -93,7 +93,9 @@ static int run(struct cli *c, const struct plan *p)
 		.input = p->input,
 		.raw = terminal,
 		.forward = !terminal,
-		.screen = p->tty && c->tty_out ? SCREEN_LIVE : SCREEN_PLAIN,
+		.screen = c->plain               ? SCREEN_SAFE
+			  : p->tty && c->tty_out ? SCREEN_LIVE
+						 : SCREEN_PLAIN,
 		.name = p->vm,
 	};
 	struct json_object *params = NULL;

@@ -136,7 +136,7 @@ static int exit_code(const struct session_result *res, const struct err *e)
 int cmd_logs(struct cli *c)
 {
 	const char *vm = c->opts.args[0];
-	bool safe = c->tty_out && !opt_given(&c->opts, "raw");
+	bool safe = c->plain || (c->tty_out && !opt_given(&c->opts, "raw"));
 	struct session_opts o = {.method = "vm.logs", .name = vm};
 	int64_t lines = opt_num(&c->opts, "lines", -1), since = -1;
 	struct session_result res;

@@ -31,6 +31,8 @@ static const struct opt_def console_opts[] = {
 	VALUE(STR, "layout", 0, "NAME", "windows as :layout save NAME has kept them", NULL),
 	FLAG("no-color", 0, "no colours (also: NO_COLOR is set)"),
 	FLAG("ascii", 0, "no line drawing characters"),
+	FLAG("plain", 0, "no screen: a line an event, commands from stdin"),
+	FLAG("read-only", 0, "change nothing (also: VMDECK_READ_ONLY is set)"),
 	FLAG("keys", 0, "only print all keys, as a Markdown table"),
 	{0},
 };
@@ -86,6 +88,12 @@ static const struct opt_def events_opts[] = {
 	FLAG("all", 'a', "also the vitals that each guest sends all the time"),
 	VALUE(STR, "vm", 0, "VM", "of this VM only", "@vm"),
 	NUMBER("limit", 'n', 0, 10000, "N", "the newest N stored ones; default 100, with -f 10"),
+	{0},
+};
+
+static const struct opt_def top_opts[] = {
+	NUMBER("samples", 'n', 1, 1000000, "N", "so many; default: 1, on a terminal without end"),
+	NUMBER("delay", 'd', 1, 3600, "SECONDS", "between samples; default 1"),
 	{0},
 };
 

@@ -19,7 +19,9 @@ void help_print(FILE *f)
 
 	fputs("vmdeck: a control deck for microVMs\n\n"
 	      "usage: vmdeck                       open the console\n"
-	      "       vmdeck COMMAND [OPTIONS] ...\n\ncommands:\n",
+	      "       vmdeck COMMAND [OPTIONS] ...\n"
+	      "       vmdeck --read-only ...       change nothing (also: VMDECK_READ_ONLY=1)\n\n"
+	      "commands:\n",
 		f);
 	for (size_t i = 0; i < command_count; i++)
 		if (!command_hidden(&commands[i]))

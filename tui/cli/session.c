@@ -184,6 +184,7 @@ static void init(struct session *s)
 	};
 
 	ansi_init(&s->ansi, policies[s->o->screen]);
+	s->ansi.no_colour = s->c->plain;
 	if (s->ansi.policy != ANSI_WATCH)
 		s->filtered = xcalloc(ANSI_OUT_MAX(65536) + ANSI_OUT_MAX(0), 1);
 	sink_init(&s->out, s->c->loop, STDOUT_FILENO, on_drained, s);

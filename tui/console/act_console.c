@@ -96,6 +96,12 @@ void act_EVENTS(struct app *a, const char *arg)
 	show(a, VIEW_EVENTS, arg);
 }
 
+void act_HOST_VIEW(struct app *a, const char *arg)
+{
+	(void)arg;
+	app_show(a, VIEW_HOST);
+}
+
 /* The next column on the screen that has a title, round by way of the natural order. */
 static void sort_by(struct app *a, int step)
 {

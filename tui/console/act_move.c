@@ -176,7 +176,7 @@ static void turn_tab(struct app *a, int step)
 		return;
 	do
 		tab = (tab + step + TAB__COUNT) % TAB__COUNT;
-	while (tab > TAB_TIMELINE && !d->tab[tab].pane);
+	while (tab > TAB_PAGES_END && !d->tab[tab].pane);
 	show_tab(a, (enum tab)tab);
 }
 
@@ -192,24 +192,43 @@ void act_TAB_PREVIOUS(struct app *a, const char *arg)
 	turn_tab(a, -1);
 }
 
-void act_TIMELINE(struct app *a, const char *arg)
+/* The tab, or back from it to the output. */
+static void turn_to(struct app *a, enum tab tab)
 {
 	struct deck *d;
 
-	(void)arg;
 	app_sync_deck(a);
 	d = app_deck(a);
 	if (d)
-		show_tab(a, d->shown == TAB_TIMELINE ? TAB_OUTPUT : TAB_TIMELINE);
+		show_tab(a, d->shown == tab ? TAB_OUTPUT : tab);
+}
+
+void act_TIMELINE(struct app *a, const char *arg)
+{
+	(void)arg;
+	turn_to(a, TAB_TIMELINE);
+}
+
+void act_DESCRIBE(struct app *a, const char *arg)
+{
+	(void)arg;
+	turn_to(a, TAB_DESCRIBE);
+}
+
+void act_HEALTH(struct app *a, const char *arg)
+{
+	(void)arg;
+	turn_to(a, TAB_HEALTH);
+}
+
+void act_VITALS(struct app *a, const char *arg)
+{
+	(void)arg;
+	turn_to(a, TAB_VITALS);
 }
 
 void act_LOGS(struct app *a, const char *arg)
 {
-	struct deck *d;
-
 	(void)arg;
-	app_sync_deck(a);
-	d = app_deck(a);
-	if (d)
-		show_tab(a, d->shown == TAB_SERIAL ? TAB_OUTPUT : TAB_SERIAL);
+	turn_to(a, TAB_SERIAL);
 }

@@ -17,6 +17,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #define EVENTS    CONTEXT_EVENTS
 #define WINDOW    CONTEXT_WINDOW
 #define COPY      CONTEXT_COPY
+#define HOST      CONTEXT_HOST
 #define ALL       CONTEXT_ALL
 #define NONE      NEED_NONE
 #define ROW       NEED_ROW
@@ -45,6 +46,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef EVENTS
 #undef WINDOW
 #undef COPY
+#undef HOST
 #undef ALL
 #undef ROW
 #undef SNAPSHOT
@@ -133,6 +135,8 @@ bool action_allowed(enum action a, const struct action_on *on, char *why, size_t
 		snprintf(why, n, "%s: not in this view (1 VMs, 2 snapshots, 4 images)", info->name);
 		return false;
 	}
+	if (!action_may_write(a, on->read_only, why, n))
+		return false;
 	if (need == NEED_NONE)
 		return true;
 	if (on->vm)

@@ -23,12 +23,13 @@ enum action_context {
 	CONTEXT_RESTORES = 16,
 	CONTEXT_IMAGES = 32,
 	CONTEXT_EVENTS = 64,
+	CONTEXT_HOST = 128,
 	CONTEXT_WINDOW = 4096, /* behind C-w */
 	CONTEXT_COPY = 8192,
 	CONTEXT__LAST = CONTEXT_COPY,
 	CONTEXT_DECK = CONTEXT_LIST | CONTEXT_PANE,
 	CONTEXT_ALL = CONTEXT_DECK | CONTEXT_SNAPSHOTS | CONTEXT_RESTORES | CONTEXT_IMAGES |
-		      CONTEXT_EVENTS,
+		      CONTEXT_EVENTS | CONTEXT_HOST,
 	CONTEXT_COMMANDS = CONTEXT_ALL | CONTEXT_WINDOW, /* have a `:` command */
 };
 enum action_need {
@@ -47,7 +48,8 @@ enum action_flag { ACTION_HINT = 1, ACTION_DESTROYS = 2, ACTION_ARG = 4, ACTION_
 /* What an action would be done to: where the operator is, and what is selected there. */
 struct action_on {
 	unsigned context;
-	bool row; /* anything is selected */
+	bool read_only; /* the console must change nothing */
+	bool row;       /* anything is selected */
 	const struct deck_vm *vm;
 	const struct deck_snapshot *snapshot;
 };
@@ -70,6 +72,10 @@ enum action action_by_name(const char *name, size_t n);
 char *action_key_text(enum action a, char *out, size_t n);
 /* Whether it can be done; else why not, a sentence in why. */
 bool action_allowed(enum action a, const struct action_on *on, char *why, size_t n);
+/* Whether it changes anything but the console: refused where that may only read. */
+bool action_writes(enum action a);
+/* False, with a sentence in why, when the console may only read and the action writes. */
+bool action_may_write(enum action a, bool read_only, char *why, size_t n);
 /* The longest text that all action names beginning with prefix share, into out; the number of them.
  */
 int action_complete(const char *prefix, char *out, size_t n);

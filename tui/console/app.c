@@ -166,6 +166,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 	if (windows_turn(a))
 		a->dirty = true;
 	want_tick(a);
+	app_watch(a);
 	if (!a->dirty)
 		return;
 	wait = a->drawn + FRAME_EVERY - ev_now(loop);
@@ -284,9 +285,11 @@ void app_init(struct app *a, const struct console_opts *o)
 	model_init(&a->model);
 	for (int i = 0; i < VIEW__COUNT; i++)
 		table_init(&a->table[i], views[i]);
+	host_sort(&a->table[VIEW_HOST]);
 	feed_hub_init(&a->hub, a->loop);
 	link_init(&a->link, a->loop, &app_link_handler, a);
 	windows_init(&a->windows);
+	a->link.read_only = o->read_only;
 	decks_init(&a->decks, &a->hub, &a->link, &decks_handler, a);
 	init_watchers(a);
 }
@@ -298,6 +301,7 @@ void app_fini(struct app *a)
 	calls_fini(a);
 	bulk_fini(a);
 	gather_free(a->gather);
+	facts_fini(a);
 	attach_fini(a);
 	theme_watch_stop(a);
 	decks_fini(&a->decks);

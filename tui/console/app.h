@@ -48,6 +48,10 @@ struct history {
 	int count;
 };
 
+/* What the console has host.watch send: for the sparklines of a list what changes of VMs, for all
+ * that shows the host or ages every sample. */
+enum watching { WATCH_NONE, WATCH_CHANGES, WATCH_ALL };
+
 struct app {
 	struct ev_loop *loop;
 	const struct console_opts *opts;
@@ -66,6 +70,13 @@ struct app {
 	struct {
 		bool asking, again; /* a call is under way; one more is due behind it */
 	} lists[LIST__COUNT];
+	enum watching watching;
+	struct json_object *doctor; /* owned; of the host view, NULL: not there yet */
+	bool doctor_asked;
+	struct {
+		char id[40];            /* that was asked for last */
+		struct json_object *vm; /* owned VM of proto.def; NULL: not there yet */
+	} described;
 	bool snapshots_old; /* an event has changed what the list would say of them */
 	char timing[56];    /* that was asked for last, and whether it had ended */
 
@@ -177,6 +188,15 @@ void app_ask_timing(struct app *a);
 /* Of another VM on the screen; asked (n bytes): what was asked for last. */
 void app_ask_timing_of(struct app *a, const char *id, char *asked, size_t n);
 
+/* ---- watch.c */
+/* Has the daemon measure while, and only while, a figure is on the screen. Once a loop turn. */
+void app_watch(struct app *a);
+/* The answers that describe and the host view show; asked for when they are first seen. */
+void app_ask_facts(struct app *a);
+/* An answer to vm.get, which describe may be waiting for. */
+void facts_take_vm(struct app *a, struct json_object *vm);
+void facts_fini(struct app *a);
+
 /* ---- calls.c: what the operator asks for */
 /* Calls; a failure is shown as a notice, success as done (NULL: nothing). Takes params. */
 void app_call(struct app *a, const char *method, struct json_object *params, const char *done);
@@ -210,6 +230,8 @@ void draw_pane(struct app *a, int *cy, int *cx); /* view_pane.c */
 void draw_detail(struct app *a);                 /* view_detail.c */
 /* In a rectangle; *top: its first line, taken back to what there is. */
 void draw_timeline(struct app *a, const char *vm_id, struct rect r, int *top);
+/* Its description, health, vitals. */
+void draw_vm_page(struct app *a, const char *vm_id, enum tab tab, struct rect r, int *top);
 enum role frame_role(const struct app *a);
 void draw_head(struct app *a); /* head.c */
 void draw_status(struct app *a);

@@ -45,7 +45,7 @@ bool app_has_waits(struct app *a)
 static void draw_build(struct pen *pen, const struct deck_image *im)
 {
 	int bar = max_of(min_of(30, (pen->end - pen->x) / 3), 4);
-	char done[32], total[32];
+	char done[32], total[32], rest[80];
 
 	pen_printf(pen, ROLE_WAIT, " building %s: %s ", im->name, im->step);
 	pen_meter(pen, bar, im->done, im->total);
@@ -57,12 +57,15 @@ static void draw_build(struct pen *pen, const struct deck_image *im)
 			(unsigned long long)im->total);
 	else if (im->done)
 		pen_printf(pen, ROLE_TEXT, " %s ", str_bytes(done, sizeof(done), im->done));
+	pen_put(pen, ROLE_TEXT,
+		progress_text(im->done, im->total, im->since_ns, wall_ns(), im->total > 4096, rest,
+			sizeof(rest)));
 }
 
 static void draw_making(struct app *a, struct pen *pen, const struct deck_vm *vm)
 {
 	const struct deck_making *mk = &vm->making;
-	char step[80], done[32], total[32];
+	char step[80], done[32], total[32], rest[80];
 
 	making_text(mk, step, sizeof(step));
 	pen_printf(pen, ROLE_WAIT, " %s %s: snapshot %s: %s ",
@@ -71,6 +74,9 @@ static void draw_making(struct app *a, struct pen *pen, const struct deck_vm *vm
 		pen_meter(pen, max_of(min_of(30, (pen->end - pen->x) / 3), 4), mk->done, mk->total);
 		pen_printf(pen, ROLE_TEXT, " %s of %s ", str_bytes(done, sizeof(done), mk->done),
 			str_bytes(total, sizeof(total), mk->total));
+		pen_put(pen, ROLE_TEXT,
+			progress_text(mk->done, mk->total, mk->since_ns, wall_ns(), true, rest,
+				sizeof(rest)));
 	} else if (mk->of > 0) {
 		pen_printf(pen, ROLE_TEXT_DIM, "(step %d of %d) ", mk->n, mk->of);
 	}
@@ -78,13 +84,10 @@ static void draw_making(struct app *a, struct pen *pen, const struct deck_vm *vm
 
 static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
 {
-	uint64_t now = wall_ns();
-	double age = now > vm->wait.since_ns ? (double)(now - vm->wait.since_ns) / 1e9 : 0;
+	char text[160];
 
-	pen_printf(pen, ROLE_WAIT, " %s %s: %s since %.1f s",
-		paint_glyph(&a->paint, GLYPH_STARTING), vm->name, vm->wait.name, age);
-	if (vm->wait.place)
-		pen_printf(pen, ROLE_WAIT, ", place %d", vm->wait.place);
+	pen_printf(pen, ROLE_WAIT, " %s %s: %s", paint_glyph(&a->paint, GLYPH_STARTING), vm->name,
+		wait_text(&vm->wait, wall_ns(), text, sizeof(text)));
 	if (vm->wait.limit_s > 0)
 		pen_printf(pen, ROLE_WAIT, ", limit %g s", vm->wait.limit_s);
 	if (vm->wait.of > 0)

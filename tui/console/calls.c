@@ -140,6 +140,7 @@ static void on_down(void *user, const struct err *why)
 
 	memset(a->lists, 0, sizeof(a->lists));
 	a->timing[0] = '\0';
+	a->watching = WATCH_NONE;
 	decks_link(&a->decks, why);
 	gather_lost(a->gather, why);
 	app_refresh(a, model_set_stale(&a->model, true));
@@ -151,7 +152,7 @@ static void on_event(void *user, struct json_object *event, bool gap)
 	struct app *a = user;
 	struct model_todo todo;
 	unsigned changed = model_event(&a->model, event, &todo) | model_time(&a->model, event) |
-			   model_log(&a->model, event);
+			   model_log(&a->model, event) | model_exec(&a->model, event);
 	const char *name = jsonx_str(event, "name"), *id = jsonx_str(event, "vm");
 
 	if (gap)
@@ -170,7 +171,14 @@ static void on_event(void *user, struct json_object *event, bool gap)
 		app_notice(a, NOTICE_OK, "the image is built: b boots it");
 }
 
-const struct link_handler app_link_handler = {on_up, on_down, on_event};
+static void on_stats(void *user, struct json_object *host)
+{
+	struct app *a = user;
+
+	app_refresh(a, model_set_host(&a->model, host));
+}
+
+const struct link_handler app_link_handler = {on_up, on_down, on_event, on_stats};
 
 void app_deck_notice(void *user, enum notice_kind kind, const char *text)
 {

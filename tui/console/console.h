@@ -11,6 +11,7 @@ struct console_opts {
 	const char *layout; /* windows to begin with, or NULL */
 	bool no_color;      /* attributes only, as NO_COLOR asks for */
 	bool ascii;         /* no character above 127 of our own */
+	bool read_only;     /* refuses all that changes something, and has the daemon refuse it */
 };
 
 /* Runs the console on stdin and stdout, which must be a terminal, until the operator leaves.

@@ -11,6 +11,9 @@ const char *const tab_names[] = {
 	[TAB_OUTPUT] = "output",
 	[TAB_SERIAL] = "serial",
 	[TAB_TIMELINE] = "timeline",
+	[TAB_DESCRIBE] = "describe",
+	[TAB_HEALTH] = "health",
+	[TAB_VITALS] = "vitals",
 	[TAB_EXEC] = "exec",
 	[TAB_SHELL] = "shell",
 };
@@ -268,7 +271,7 @@ void deck_sync(struct deck *d, const struct deck_vm *vm)
 		d->vm = *vm;
 	}
 	for (int i = 0; i < TAB__COUNT; i++)
-		if (i != TAB_TIMELINE && (d->tabs & 1u << i))
+		if (!tab_is_page((enum tab)i) && (d->tabs & 1u << i))
 			tab_pane(&d->tab[i]);
 	sync_tab(&d->tab[TAB_OUTPUT], deck_wanted(d));
 	sync_tab(&d->tab[TAB_SERIAL], serial ? SOURCE_SERIAL : SOURCE_NONE);
@@ -277,7 +280,7 @@ void deck_sync(struct deck *d, const struct deck_vm *vm)
 void deck_show(struct deck *d, enum tab tab)
 {
 	d->shown = tab;
-	if (tab != TAB_TIMELINE)
+	if (!tab_is_page(tab))
 		pane_scroll_end(tab_pane(&d->tab[tab]));
 }
 

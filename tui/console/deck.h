@@ -11,8 +11,24 @@
 
 #define DECKS_MAX 24 /* VMs whose panes are kept; the longest unseen goes first */
 
-/* Those up to the timeline are always there; the timeline has no pane. */
-enum tab { TAB_OUTPUT, TAB_SERIAL, TAB_TIMELINE, TAB_EXEC, TAB_SHELL, TAB__COUNT };
+/* Those up to TAB_PAGES_END are always there; from the timeline to it they are pages, which have no
+ * pane. */
+enum tab {
+	TAB_OUTPUT,
+	TAB_SERIAL,
+	TAB_TIMELINE,
+	TAB_DESCRIBE,
+	TAB_HEALTH,
+	TAB_VITALS,
+	TAB_EXEC,
+	TAB_SHELL,
+	TAB__COUNT,
+	TAB_PAGES_END = TAB_VITALS
+};
+static inline bool tab_is_page(enum tab tab)
+{
+	return tab >= TAB_TIMELINE && tab <= TAB_PAGES_END;
+}
 extern const char *const tab_names[TAB__COUNT];
 
 enum source { SOURCE_NONE, SOURCE_SERIAL, SOURCE_OUTPUT, SOURCE_ATTACH, SOURCE_RUN };

@@ -14,6 +14,10 @@ void action_run(struct app *a, enum action act, const char *arg)
 	struct action_on on = app_on(a);
 	char why[300];
 
+	if (!action_may_write(act, on.read_only, why, sizeof(why))) {
+		app_notice(a, NOTICE_WARN, "%s", why);
+		return;
+	}
 	if (bulk_run(a, act, arg))
 		return;
 	if (!named && !action_allowed(act, &on, why, sizeof(why))) {

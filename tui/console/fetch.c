@@ -94,8 +94,10 @@ static void on_vm(void *user, int r, struct json_object *result, const struct er
 
 	(void)e;
 	/* Gone meanwhile: the event that says so is on its way. */
-	if (r == 0)
+	if (r == 0) {
+		facts_take_vm(a, result);
 		app_refresh_vm(a, model_set_vm(&a->model, result), jsonx_str(result, "id"));
+	}
 }
 
 void app_get_vm(struct app *a, const char *id)

@@ -3,27 +3,30 @@
 
 #include "tui/console/app.h"
 
-static void tab_text(const struct app *a, int i, bool whole, char *out, size_t n)
+enum tabs { TABS_NUMBERS, TABS_NAMES, TABS_COUNTS }; /* as much as there is room for */
+
+static void tab_text(const struct app *a, int i, enum tabs form, char *out, size_t n)
 {
 	const struct view *v = views[i];
 	bool shown = (int)a->at == i;
 	int count = v->count(&a->model);
 
-	if (!whole && !shown)
+	if (form == TABS_NUMBERS && !shown)
 		snprintf(out, n, " %d", i + 1);
-	else if (i == VIEW_EVENTS || !a->model.loaded)
+	else if (i == VIEW_EVENTS || i == VIEW_HOST || !a->model.loaded ||
+		 (form == TABS_NAMES && !shown))
 		snprintf(out, n, shown ? " [%d %s]" : "  %d %s ", i + 1, v->title);
 	else
 		snprintf(out, n, shown ? " [%d %s %d]" : "  %d %s %d ", i + 1, v->title, count);
 }
 
-static int tabs_columns(const struct app *a, bool whole)
+static int tabs_columns(const struct app *a, enum tabs form)
 {
 	char text[64];
 	int columns = 0;
 
 	for (int i = 0; i < VIEW__COUNT; i++) {
-		tab_text(a, i, whole, text, sizeof(text));
+		tab_text(a, i, form, text, sizeof(text));
 		columns += text_columns(text);
 	}
 	return columns;
@@ -32,11 +35,13 @@ static int tabs_columns(const struct app *a, bool whole)
 /* The others give up their words where there is no room behind them. */
 static void put_tabs(const struct app *a, struct pen *pen, int behind)
 {
-	bool whole = tabs_columns(a, true) + behind <= pen->end - pen->x;
+	enum tabs form = TABS_COUNTS;
 	char text[64];
 
+	while (form > TABS_NUMBERS && tabs_columns(a, form) + behind > pen->end - pen->x)
+		form--;
 	for (int i = 0; i < VIEW__COUNT; i++) {
-		tab_text(a, i, whole, text, sizeof(text));
+		tab_text(a, i, form, text, sizeof(text));
 		pen_put(pen, (int)a->at == i ? ROLE_HEAD_STRONG : ROLE_HEAD, text);
 	}
 }
@@ -79,9 +84,19 @@ static void rows_text(struct app *a, char *out, size_t n)
 	snprintf(out, n, "%s%s%s", frozen, marks, filter);
 }
 
+/* At the right end, which the rest then leaves free. */
+static void put_right(struct pen *pen, enum role role, const char *text)
+{
+	struct pen right = *pen;
+
+	right.x = pen->end = max_of(pen->x, pen->end - text_columns(text));
+	right.end = right.x + text_columns(text);
+	pen_put(&right, role, text);
+}
+
 void draw_head(struct app *a)
 {
-	struct pen pen = pen_at(&a->paint, a->layout.head), right;
+	struct pen pen = pen_at(&a->paint, a->layout.head);
 	const struct deck_image *mini = model_image(&a->model, "mini");
 	const char *text = "";
 	char rows[FILTER_MAX + 160];
@@ -93,10 +108,9 @@ void draw_head(struct app *a)
 		text = " daemon lost, reconnecting ";
 	else if (mini && mini->stale)
 		text = " image mini: out of date ";
-	right = pen;
-	right.x = max_of(pen.x, pen.end - text_columns(text));
-	pen_put(&right, ROLE_HEAD_STRONG, text);
-	pen.end = max_of(pen.x, pen.end - text_columns(text));
+	if (a->opts->read_only)
+		put_right(&pen, ROLE_READ_ONLY, " READ-ONLY ");
+	put_right(&pen, ROLE_HEAD_STRONG, text);
 	pen_put(&pen, ROLE_HEAD_STRONG, " vmdeck ");
 	rows_text(a, rows, sizeof(rows));
 	put_tabs(a, &pen, text_columns(rows));

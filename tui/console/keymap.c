@@ -17,11 +17,13 @@ static const struct {
 	{"restores", CONTEXT_RESTORES},
 	{"images", CONTEXT_IMAGES},
 	{"events", CONTEXT_EVENTS},
+	{"host", CONTEXT_HOST},
 	{"window", CONTEXT_WINDOW},
 	{"guest", CONTEXT_GUEST},
 	{"copy", CONTEXT_COPY},
 };
-const char keymap_sections[] = "all list pane snapshots restores images events window guest copy";
+const char keymap_sections[] =
+	"all list pane snapshots restores images events host window guest copy";
 
 #define CONTEXTS     14 /* bits up to CONTEXT__LAST */
 #define PREFIXES_MAX 4

@@ -62,7 +62,7 @@ static struct json_object *leaf_json(const struct windows *ws, int n)
 		jsonx_add_str(o, "vm", w->vm);
 		jsonx_add_str(o, "name", w->name);
 		/* What we run ends with the console. */
-		jsonx_add_str(o, "tab", tab_names[w->tab > TAB_TIMELINE ? TAB_OUTPUT : w->tab]);
+		jsonx_add_str(o, "tab", tab_names[w->tab > TAB_PAGES_END ? TAB_OUTPUT : w->tab]);
 	}
 	if (n == ws->at)
 		jsonx_add_bool(o, "focus", true);
@@ -142,7 +142,7 @@ static int leaf_load(struct windows *ws, struct json_object *o, struct err *e)
 		r = take_text(o, "name", w->name, sizeof(w->name), e);
 	if (r == 0 && window_follows(ws, n))
 		r = err_set(e, EINVAL, "a window has neither 'vm' nor 'name', nor does it follow");
-	for (int i = 0; i <= TAB_TIMELINE && tab; i++)
+	for (int i = 0; i <= TAB_PAGES_END && tab; i++)
 		if (strcmp(tab, tab_names[i]) == 0)
 			w->tab = (enum tab)i;
 	return r < 0 ? r : n;

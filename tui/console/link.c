@@ -35,6 +35,13 @@ static void on_event(void *user, struct json_object *event, bool gap)
 	l->h->on_event(l->user, event, gap);
 }
 
+static void on_stats(void *user, struct json_object *host)
+{
+	struct link *l = user;
+
+	l->h->on_stats(l->user, host);
+}
+
 static void on_subscribed(void *user, int r, struct json_object *result, const struct err *e)
 {
 	struct link *l = user;
@@ -46,8 +53,9 @@ static void on_subscribed(void *user, int r, struct json_object *result, const s
 
 int link_open(struct link *l, double timeout, struct err *e)
 {
-	const struct api_opts opts = {
-		.client = "vmdeck console " VMDECK_VERSION, .timeout = timeout};
+	const struct api_opts opts = {.client = "vmdeck console " VMDECK_VERSION,
+		.timeout = timeout,
+		.read_only = l->read_only};
 	struct json_object *params = json_object_new_object();
 	int r = api_open(&l->client, l->loop, &opts, e);
 
@@ -57,6 +65,7 @@ int link_open(struct link *l, double timeout, struct err *e)
 		return r;
 	}
 	api_set_event_handler(l->client, on_event, l);
+	api_set_stats_handler(l->client, on_stats, l);
 	api_set_lost_handler(l->client, on_lost, l);
 	if (l->seq)
 		jsonx_add_int(params, "since", (int64_t)l->seq);

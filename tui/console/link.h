@@ -10,6 +10,8 @@ struct link_handler {
 	/* The connection is gone; streams must be closed before this returns. */
 	void (*on_down)(void *user, const struct err *why);
 	void (*on_event)(void *user, struct json_object *event, bool gap);
+	/* HOST of proto.def, after host.watch. */
+	void (*on_stats)(void *user, struct json_object *host);
 };
 
 struct link {
@@ -18,9 +20,10 @@ struct link {
 	const struct link_handler *h;
 	void *user;
 	ev_timer retry;
-	double delay;  /* s until the next try */
-	uint64_t seq;  /* newest event seen */
-	char why[300]; /* why it is down */
+	bool read_only; /* set after link_init */
+	double delay;   /* s until the next try */
+	uint64_t seq;   /* newest event seen */
+	char why[300];  /* why it is down */
 };
 
 void link_init(struct link *l, struct ev_loop *loop, const struct link_handler *h, void *user);

@@ -14,10 +14,16 @@ void model_init(struct model *m)
 	memset(m, 0, sizeof(*m));
 }
 
+static void vm_free(struct deck_vm *vm)
+{
+	free(vm->figures);
+	free(vm);
+}
+
 void model_fini(struct model *m)
 {
 	for (int i = 0; i < m->count; i++)
-		free(m->vm[i]);
+		vm_free(m->vm[i]);
 	free(m->vm);
 	index_fini(m);
 	model_snapshots_fini(m);
@@ -146,7 +152,7 @@ static void forget(struct model *m, struct deck_vm *vm)
 {
 	index_remove(m, vm);
 	model_tally(m, vm, -1);
-	free(vm);
+	vm_free(vm);
 }
 
 unsigned model_drop(struct model *m, const char *id)
@@ -188,6 +194,7 @@ static unsigned merge_vm(struct model *m, struct json_object *o)
 	model_tally(m, vm, 1);
 	model_name_source(m, vm);
 	changed |= model_time_vm(m, o);
+	model_wait_usual(m, vm);
 	if (!deck_vm_same(&before, vm))
 		changed |= MODEL_VM;
 	if (before.created_ns != vm->created_ns)

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tui/console/figures.h"
+
 enum deck_state {
 	DECK_STARTING,
 	DECK_RUNNING,
@@ -26,6 +28,7 @@ struct deck_wait {
 	uint64_t since_ns; /* wall clock of the daemon's host */
 	double limit_s;    /* 0: none */
 	int place;         /* in the queue, from 1; 0: in none */
+	double usual_ms;   /* what it usually takes; 0: not known */
 };
 
 /* A snapshot being taken of a VM. */
@@ -51,9 +54,10 @@ struct deck_vm {
 	bool tty;   /* main process on a terminal */
 	uint64_t out_first, out_end;
 	char generation[40];
-	char health[16];   /* "healthy", "unknown", ... */
-	char snapshot[64]; /* that it was restored from; "" for a booted one */
-	char source[64];   /* of a temporary snapshot: the VM that was cloned */
+	uint64_t checked_ns; /* wall clock: last sign of life of its agent; 0: none */
+	char health[16];     /* "healthy", "unknown", ... */
+	char snapshot[64];   /* that it was restored from; "" for a booted one */
+	char source[64];     /* of a temporary snapshot: the VM that was cloned */
 	struct deck_making making;
 	int64_t mem_used, mem_total; /* bytes, as the guest says; 0: not known */
 	bool exited;                 /* the main process ended */
@@ -62,8 +66,9 @@ struct deck_vm {
 	/* The daemon has it no more; the row stays for its pane (a boot that failed) until it is
 	 * dismissed. */
 	bool gone;
-	unsigned seen; /* number of the list that had it last */
-	bool kept;     /* gone by a failed boot: lists don't take the row away */
+	struct figures *figures; /* of the model's row only, owned; NULL: none yet */
+	unsigned seen;           /* number of the list that had it last */
+	bool kept;               /* gone by a failed boot: lists don't take the row away */
 };
 
 struct deck_image {
@@ -74,6 +79,7 @@ struct deck_image {
 	/* Build under way: */
 	char step[64];
 	uint64_t done, total;
+	uint64_t since_ns; /* wall clock; of the step, or of the build when it was listed */
 };
 
 struct deck_restores {
@@ -158,6 +164,7 @@ struct model {
 	int timings;
 	struct deck_event *event[MODEL_EVENTS_MAX]; /* owned; oldest first */
 	int events;
+	struct deck_host host;
 	unsigned lists; /* number of the newest list */
 	bool loaded;    /* a list of VMs has arrived */
 	bool stale;     /* the connection is lost: what is here is what was */
@@ -174,6 +181,7 @@ enum model_change {
 	MODEL_SNAPSHOTS = 8,
 	MODEL_TIMINGS = 16,
 	MODEL_EVENTS = 32,
+	MODEL_FIGURES = 64,
 };
 
 /* What an event tells that only a call can answer. */

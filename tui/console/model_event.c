@@ -76,6 +76,7 @@ static void on_snapshot_end(struct deck_vm *vm, const struct model_event *ev)
 static void on_health(struct deck_vm *vm, const struct model_event *ev)
 {
 	take_str(ev->fields, "to", vm->health, sizeof(vm->health));
+	vm->checked_ns = ev->wall_ns;
 }
 
 static void on_boot(struct deck_vm *vm, const struct model_event *ev)
@@ -106,8 +107,8 @@ static void on_agent_lost(struct deck_vm *vm, const struct model_event *ev)
 
 static void on_agent_ready(struct deck_vm *vm, const struct model_event *ev)
 {
-	(void)ev;
 	vm->agent = true;
+	vm->checked_ns = ev->wall_ns;
 }
 
 static void on_vitals(struct deck_vm *vm, const struct model_event *ev)
@@ -115,6 +116,7 @@ static void on_vitals(struct deck_vm *vm, const struct model_event *ev)
 	int64_t total = jsonx_int(ev->fields, "mem_total", 0);
 	int64_t free_bytes = jsonx_int(ev->fields, "mem_available", -1);
 
+	vm->checked_ns = ev->wall_ns;
 	if (total > 0 && free_bytes >= 0 && free_bytes <= total) {
 		vm->mem_total = total;
 		vm->mem_used = total - free_bytes;
@@ -198,6 +200,7 @@ static unsigned vm_event(
 	if (vm_events[i].apply)
 		vm_events[i].apply(vm, ev);
 	model_tally(m, vm, 1);
+	model_wait_usual(m, vm);
 	todo->get_vm = vm_events[i].flags & GETS;
 	if (before.wait.place && !vm->wait.place)
 		move_up(m, before.wait.place);
@@ -222,8 +225,10 @@ static unsigned image_event(
 		return 0;
 	}
 	snprintf(im->state, sizeof(im->state), "building");
-	if (step)
+	if (step && strcmp(im->step, step) != 0) {
 		str_safe(im->step, sizeof(im->step), step);
+		im->since_ns = ev->wall_ns;
+	}
 	im->done = done > 0 ? (uint64_t)done : 0;
 	im->total = total > 0 ? (uint64_t)total : 0;
 	return MODEL_IMAGES;

@@ -45,6 +45,8 @@ unsigned snapshot_event(
 void model_snapshots_fini(struct model *m);
 void model_timings_fini(struct model *m);
 void model_log_fini(struct model *m);
+/* What the wait of a VM under way usually takes, as far as a timing tells. */
+void model_wait_usual(const struct model *m, struct deck_vm *vm);
 /* A VM that is listed while it starts brings the phases so far. */
 unsigned model_time_vm(struct model *m, struct json_object *vm);
 

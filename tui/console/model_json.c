@@ -126,6 +126,9 @@ bool deck_vm_decode(struct deck_vm *vm, struct json_object *o)
 	take_str(o, "snapshot", vm->snapshot, sizeof(vm->snapshot));
 	take_making(&vm->making, jsonx_get(o, "snapshotting"));
 	vm->agent = jsonx_bool(jsonx_get(o, "agent"), "connected", false);
+	vm->checked_ns =
+		max_of(vm->checked_ns, max_of(take_u64(jsonx_get(o, "agent"), "since_ns", 0),
+					       take_u64(jsonx_get(o, "vitals"), "at_ns", 0)));
 	part = jsonx_get(o, "output");
 	vm->out_first = take_u64(part, "first", vm->out_first);
 	vm->out_end = take_u64(part, "end", vm->out_end);
@@ -155,4 +158,5 @@ void deck_image_decode(struct deck_image *im, struct json_object *o)
 	take_str(build, "step", im->step, sizeof(im->step));
 	im->done = take_u64(build, "done", 0);
 	im->total = take_u64(build, "total", 0);
+	im->since_ns = take_u64(build, "since_ns", 0);
 }

@@ -14,6 +14,7 @@ const struct view *const views[] = {
 	[VIEW_RESTORES] = &view_restores,
 	[VIEW_IMAGES] = &view_images,
 	[VIEW_EVENTS] = &view_events,
+	[VIEW_HOST] = &view_host,
 };
 _Static_assert(countof(views) == VIEW__COUNT, "a view for each number");
 
@@ -44,6 +45,7 @@ struct action_on app_on(struct app *a)
 	return (struct action_on){
 		.context = views[a->at]->context | CONTEXT_WINDOW |
 			   (a->keys.deck ? CONTEXT_GUEST : 0u) | (a->copy ? CONTEXT_COPY : 0u),
+		.read_only = a->opts->read_only,
 		/* In a frozen list there are VMs that the model has no more. */
 		.row = a->at == VIEW_VMS ? app_selected(a) != NULL : app_table(a)->count > 0,
 		.vm = app_selected(a),
@@ -98,6 +100,7 @@ void app_sync_deck(struct app *a)
 {
 	windows_sync(a);
 	app_ask_timing(a);
+	app_ask_facts(a);
 	app_dirty(a);
 }
 
@@ -216,7 +219,9 @@ static void refresh(struct app *a, unsigned changed, const struct deck_vm *vm)
 			ev_timer_stop(a->loop, &a->w.settle);
 			app_sync_deck(a);
 		}
-	}
+	} else if ((changed & MODEL_FIGURES) && a->at == VIEW_VMS &&
+		   a->table[VIEW_VMS].sort != SORT_NATURAL)
+		refill(a, &a->table[VIEW_VMS]); /* the order may go by a figure */
 	/* Rows of a view that is not shown are made when it is. */
 	if (a->at != VIEW_VMS && must_fill(app_table(a), changed, NULL))
 		refill(a, app_table(a));

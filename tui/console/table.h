@@ -9,14 +9,25 @@
 #include "tui/console/page.h"
 #include "tui/console/paint.h"
 
-enum view_id { VIEW_VMS, VIEW_SNAPSHOTS, VIEW_RESTORES, VIEW_IMAGES, VIEW_EVENTS, VIEW__COUNT };
+enum view_id {
+	VIEW_VMS,
+	VIEW_SNAPSHOTS,
+	VIEW_RESTORES,
+	VIEW_IMAGES,
+	VIEW_EVENTS,
+	VIEW_HOST,
+	VIEW__COUNT
+};
 
 /* What stands in one place of a row. */
 struct cell {
 	char text[200];
-	enum role role;       /* ROLE_TEXT: nothing special */
-	int glyph;            /* enum glyph before the text; -1: none */
-	uint64_t done, total; /* total > 0: a bar behind the text */
+	enum role role;           /* ROLE_TEXT: nothing special */
+	int glyph;                /* enum glyph before the text; -1: none */
+	uint64_t done, total;     /* total > 0: a bar behind the text */
+	const struct ring *spark; /* behind the text, up to the end of the cell; NULL: none */
+	double top;               /* of the sparkline; 0: its largest value */
+	int text_columns;         /* that the text gets before the sparkline */
 };
 
 struct column {

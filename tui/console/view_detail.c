@@ -57,12 +57,33 @@ static void draw_title(struct app *a, const void *row)
 	pen_line(&pen, frame, GLYPH_HLINE, pen.end);
 }
 
+/* It is about no row. */
+static void draw_host(struct app *a)
+{
+	struct pen pen = pen_at(&a->paint, a->layout.title);
+	struct page pg = page_of(a, a->layout.pane), count = pg;
+	enum role frame = frame_role(a);
+
+	pen_line(&pen, frame, GLYPH_HLINE, pen.x + 2);
+	pen_put(&pen, ROLE_TITLE, " host ");
+	pen_line(&pen, frame, GLYPH_HLINE, pen.end);
+	paint_fill(&a->paint, a->layout.pane, ROLE_TEXT);
+	count.r.h = 0;
+	host_detail(&count, &a->model, a->doctor);
+	settle_top(&a->page_top, &pg, count.line);
+	host_detail(&pg, &a->model, a->doctor);
+}
+
 void draw_detail(struct app *a)
 {
 	const struct view *v = views[a->at];
 	const void *row = table_selected(app_table(a));
 	struct page pg = page_of(a, a->layout.pane), count = pg;
 
+	if (a->at == VIEW_HOST) {
+		draw_host(a);
+		return;
+	}
 	draw_title(a, row);
 	paint_vline(&a->paint, a->layout.divider, frame_role(a));
 	paint_fill(&a->paint, a->layout.pane, ROLE_TEXT);

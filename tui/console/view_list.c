@@ -29,7 +29,18 @@ static void put_cell(const struct app *a, struct pen *pen, enum role role, int w
 		pen_put(pen, role, " ");
 		columns -= 2;
 	}
-	pen_column(pen, own, columns, c->text);
+	if (c->spark && columns > c->text_columns) {
+		char line[4 * RING_SIZE + 1];
+		int cols = min_of(columns - c->text_columns, RING_SIZE);
+
+		pen_column(pen, own, c->text_columns, c->text);
+		ring_spark(c->spark, cols, c->top, a->paint.ascii, line, sizeof(line));
+		pen_put(pen, role == ROLE_TEXT ? ROLE_SPARK : role, line);
+		columns -= c->text_columns + cols;
+		pen_column(pen, role, columns, "");
+	} else {
+		pen_column(pen, own, columns, c->text);
+	}
 	pen_put(pen, role, " ");
 }
 

@@ -36,7 +36,7 @@ static void draw_tabs(
 		bool shown = (int)window_tab(a, leaf) == i, runs = t->started_ns != 0;
 		enum role role = has_keys(a, leaf) ? frame : shown ? ROLE_TITLE : ROLE_TITLE_TAB;
 
-		if (!shown && (!all || (i > TAB_TIMELINE && !t->pane)))
+		if (!shown && (!all || (i > TAB_PAGES_END && !t->pane)))
 			continue;
 		pen_put(pen, frame, " ");
 		pen_printf(pen, role, shown ? "[%s%s]" : "%s%s", tab_names[i], runs ? "*" : "");
@@ -169,9 +169,13 @@ static void draw_window(struct app *a, int leaf, int *cy, int *cx)
 	draw_title(a, leaf, d);
 	if (r.h < 1 || r.w < 1)
 		return;
-	if (d && tab == TAB_TIMELINE) {
-		draw_timeline(a, d->vm.id, r,
-			leaf == windows_current(a) ? &a->page_top : &a->windows.window[leaf].top);
+	if (d && tab_is_page(tab)) {
+		int *top = leaf == windows_current(a) ? &a->page_top : &a->windows.window[leaf].top;
+
+		if (tab == TAB_TIMELINE)
+			draw_timeline(a, d->vm.id, r, top);
+		else
+			draw_vm_page(a, d->vm.id, tab, r, top);
 		return;
 	}
 	if (!p) {

@@ -1,6 +1,7 @@
 /* The view of VMs: one row each, state as glyph and word, and what there is to say about it. */
 #include <string.h>
 
+#include "backend/base/str.h"
 #include "backend/base/util.h"
 #include "tui/console/actions.h"
 #include "tui/console/table.h"
@@ -99,6 +100,45 @@ static void cell_id(const void *row, struct cell *c)
 	cell_printf(c, "%s", ((const struct deck_vm *)row)->id);
 }
 
+char *wait_text(const struct deck_wait *w, uint64_t now_ns, char *out, size_t n)
+{
+	double age = now_ns > w->since_ns ? (double)(now_ns - w->since_ns) / 1e9 : 0;
+	size_t len;
+
+	snprintf(out, n, "waiting for %s since %.1f s", w->name, age);
+	len = strlen(out);
+	if (w->usual_ms > 0)
+		snprintf(out + len, n - len, ", usually %.*f", w->usual_ms < 95 ? 2 : 1,
+			w->usual_ms / 1e3);
+	len = strlen(out);
+	if (w->place)
+		snprintf(out + len, n - len, ", place %d", w->place);
+	return out;
+}
+
+char *progress_text(uint64_t done, uint64_t total, uint64_t since_ns, uint64_t now_ns, bool bytes,
+	char *out, size_t n)
+{
+	double s = since_ns && now_ns > since_ns ? (double)(now_ns - since_ns) / 1e9 : 0;
+	double rate = s > 0.2 ? (double)done / s : 0;
+	char text[32];
+	size_t len;
+
+	out[0] = '\0';
+	if (!total)
+		return out;
+	done = min_of(done, total);
+	snprintf(out, n, "%d %%", (int)((double)done * 100 / (double)total));
+	len = strlen(out);
+	if (rate >= 1 && bytes)
+		snprintf(out + len, n - len, ", %s/s",
+			str_bytes(text, sizeof(text), (uint64_t)rate));
+	len = strlen(out);
+	if (rate > 0 && done && done < total)
+		snprintf(out + len, n - len, ", %.0f s left", (double)(total - done) / rate + 0.5);
+	return out;
+}
+
 void making_text(const struct deck_making *mk, char *out, size_t n)
 {
 	if (mk->total)
@@ -113,7 +153,7 @@ static void cell_note(const void *row, struct cell *c)
 {
 	const struct deck_vm *vm = row;
 	bool known = vm->health[0] && strcmp(vm->health, "unknown") != 0;
-	char step[80];
+	char step[80], usual[40];
 
 	if (vm->making.name[0]) {
 		making_text(&vm->making, step, sizeof(step));
@@ -124,7 +164,11 @@ static void cell_note(const void *row, struct cell *c)
 		cell_printf(c, "%s: place %d", vm->wait.name, vm->wait.place);
 	} else if (vm->wait.name[0]) {
 		c->role = ROLE_WAIT;
-		cell_printf(c, "%s (%d of %d)", vm->wait.name, vm->wait.n, vm->wait.of);
+		usual[0] = '\0';
+		if (vm->wait.usual_ms > 0)
+			snprintf(usual, sizeof(usual), ", usually %.*f s",
+				vm->wait.usual_ms < 95 ? 2 : 1, vm->wait.usual_ms / 1e3);
+		cell_printf(c, "%s (%d of %d)%s", vm->wait.name, vm->wait.n, vm->wait.of, usual);
 	} else if (!deck_vm_alive(vm)) {
 		cell_printf(c, "%.190s", vm->reason);
 	} else if (known && strcmp(vm->health, "healthy") != 0) {
@@ -135,6 +179,44 @@ static void cell_note(const void *row, struct cell *c)
 			vm->source[0] ? vm->source : vm->snapshot,
 			known && vm->snapshot[0] ? ", " : "", known ? vm->health : "");
 	}
+}
+
+void cell_figure(struct cell *c, const struct deck_vm *vm, enum figure f)
+{
+	const struct figures *fs = vm->figures;
+
+	if (!fs || !deck_vm_alive(vm)) {
+		cell_printf(c, "-");
+		return;
+	}
+	figure_text(f, ring_at(&fs->ring[f], 0), c->text, sizeof(c->text));
+	c->text_columns = f == FIGURE_OUT ? 12 : f == FIGURE_CPU ? 7 : 9;
+	c->spark = &fs->ring[f];
+	c->top = figure_top(fs, f, vm->vcpus);
+}
+
+static void cell_cpu(const void *row, struct cell *c)
+{
+	cell_figure(c, row, FIGURE_CPU);
+}
+
+static void cell_output(const void *row, struct cell *c)
+{
+	cell_figure(c, row, FIGURE_OUT);
+}
+
+static double number_cpu(const void *row)
+{
+	const struct deck_vm *vm = row;
+
+	return vm->figures ? ring_at(&vm->figures->ring[FIGURE_CPU], 0) : -1;
+}
+
+static double number_output(const void *row)
+{
+	const struct deck_vm *vm = row;
+
+	return vm->figures ? ring_at(&vm->figures->ring[FIGURE_OUT], 0) : -1;
 }
 
 static double number_since(const void *row)
@@ -162,10 +244,12 @@ static const struct column columns[] = {
 	{"STATE", 12, 0, 0, cell_state, NULL},
 	{"SINCE", 9, 0, 36, cell_since, number_since},
 	{"MEMORY", 11, 0, 56, cell_mem, number_mem},
+	{"CPU", 16, 0, VMS_CPU_FROM, cell_cpu, number_cpu},
+	{"OUTPUT", 13, 20, 150, cell_output, number_output},
 	{"READY IN", 9, 0, 90, cell_boot, number_boot},
-	{"IMAGE", 9, 0, 96, cell_image, NULL},
-	{"CPUS", 5, 0, 112, cell_cpus, number_cpus},
-	{"VMM", 10, 0, 106, cell_vmm, NULL},
+	{"IMAGE", 9, 0, 104, cell_image, NULL},
+	{"CPUS", 5, 0, 122, cell_cpus, number_cpus},
+	{"VMM", 10, 0, 116, cell_vmm, NULL},
 	{"ID", 9, 0, 130, cell_id, NULL},
 	{"", 14, 400, 57, cell_note, NULL},
 };
@@ -244,6 +328,11 @@ static const struct row_field fields[] = {
 	{"health", field_health},
 };
 
+void vm_let_go(void *copy)
+{
+	((struct deck_vm *)copy)->figures = NULL;
+}
+
 static bool vms_stale(const void *row)
 {
 	return ((const struct deck_vm *)row)->gone;
@@ -264,5 +353,6 @@ const struct view view_vms = {
 	.fields = fields,
 	.field_count = countof(fields),
 	.row_size = sizeof(struct deck_vm),
+	.let_go = vm_let_go,
 	.stale = vms_stale,
 };
