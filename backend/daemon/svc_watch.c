@@ -10,8 +10,9 @@
 #include "backend/vm/vm.h"
 #include "backend/vmm/host_mem.h"
 
-#define INTERVAL_LEAST 100     /* ms */
-#define PSS_BUDGET_NS  2000000 /* of a sample: the loop has other things to do */
+#define INTERVAL_LEAST 100          /* ms */
+#define PSS_STEP       (1ull << 20) /* bytes: less comes and goes with whoever shares a page */
+#define PSS_BUDGET_NS  2000000      /* of a sample: the loop has other things to do */
 
 /* Of a VM, between two samples. */
 struct stats_vm {
@@ -195,9 +196,12 @@ static void count_memory(struct stats *s)
 	for (int i = 0; i < s->count && mono_ns() - begin < PSS_BUDGET_NS; i++) {
 		struct stats_vm *sv = &s->vm[s->pss_next++ % s->count];
 
-		if (vm_find(&s->d->vms, sv->id, &vm, NULL) == 0 && vm->vmm &&
-			proc_running(&vm->vmm->proc))
-			sv->pss = sample_pss(vm->vmm->proc.id.pid);
+		if (vm_find(&s->d->vms, sv->id, &vm, NULL) < 0 || !vm->vmm ||
+			!proc_running(&vm->vmm->proc))
+			continue;
+		sv->pss = sample_pss(vm->vmm->proc.id.pid);
+		if (sv->pss != SAMPLE_UNKNOWN)
+			sv->pss = (sv->pss + PSS_STEP - 1) / PSS_STEP * PSS_STEP;
 	}
 	s->pss_next %= max_of(s->count, 1);
 }

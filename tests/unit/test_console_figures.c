@@ -125,6 +125,32 @@ static void test_pages(void **state)
 	assert_true(shows(a, "[output]"));
 }
 
+/* Numbers that no host has, other types, nothing at all. */
+static void test_odd_figures(void **state)
+{
+	static const char *const odd[] = {"{}", "7", "[]", "{\"vms\":7,\"cpus\":{},\"load\":\"x\"}",
+		"{\"at_ns\":-1,\"cpu\":1e308,\"cpus\":[1e308,\"9\",-5,{}],\"mem\":{\"total\":1e308,"
+		"\"available\":-1},\"load\":[1e308],\"disk\":{\"total\":1e300,\"free\":1e308},"
+		"\"daemon\":{\"version\":\"\\u001b[31m\",\"rss\":1e308},\"queues\":[7,{}],\"vms\":["
+		"{"
+		"\"id\":\"a1\",\"cpu\":1e308,\"rss\":1e308,\"pss\":\"x\",\"mem_total\":1e308,"
+		"\"mem_available\":0,\"procs\":1e308,\"out_end\":-9,\"oom_kills\":1e308}]}"};
+	struct app *a = &((struct env *)*state)->app;
+
+	vms(a, "[" VM("a1", "web") "]");
+	for (size_t i = 0; i < countof(odd); i++) {
+		struct json_object *o = json(odd[i]);
+
+		app_link_handler.on_stats(a, o);
+		json_object_put(o);
+		for (const char *k = "6\tGg\t1vhdd"; *k; k++) {
+			app_key(a, *k == '\t' ? K_TAB : key_from_char((unsigned char)*k));
+			draw_screen(a);
+		}
+	}
+	assert_int_equal(a->model.count, 1);
+}
+
 /* Ascii only, everywhere. */
 static void test_ascii(void **state)
 {
@@ -210,6 +236,7 @@ int main(void)
 		cmocka_unit_test(test_ring),
 		T(test_host),
 		T(test_pages),
+		T(test_odd_figures),
 		T(test_ascii),
 		T(test_waits),
 		cmocka_unit_test(test_progress),

@@ -1,5 +1,6 @@
 #include "tui/console/figures.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "backend/base/jsonx.h"
@@ -7,7 +8,31 @@
 #include "backend/base/util.h"
 #include "tui/console/model_impl.h"
 
-#define GAP_NS 60000000000 /* samples further apart tell no rate */
+#define FIGURE_MAX 1e18
+#define GAP_NS     60000000000 /* samples further apart tell no rate */
+
+/* What no host has is kept within what can be counted. */
+static double bounded(double v)
+{
+	return isfinite(v) ? min_of(v, FIGURE_MAX) : -1;
+}
+
+static double figure_num(struct json_object *o, const char *key, double def)
+{
+	return bounded(take_num(o, key, def));
+}
+
+/* Element i of a list of numbers; < 0: it is none. */
+static double figure_at(struct json_object *list, size_t i)
+{
+	struct json_object *v = json_object_is_type(list, json_type_array)
+					? json_object_array_get_idx(list, i)
+					: NULL;
+
+	if (!json_object_is_type(v, json_type_double) && !json_object_is_type(v, json_type_int))
+		return -1;
+	return bounded(json_object_get_double(v));
+}
 
 static void take_host(struct deck_host *h, struct json_object *o)
 {
@@ -15,27 +40,19 @@ static void take_host(struct deck_host *h, struct json_object *o)
 	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 
 	h->at_ns = take_u64(o, "at_ns", 0);
-	h->cpu = take_num(o, "cpu", -1);
+	h->cpu = figure_num(o, "cpu", -1);
 	ring_add(&h->cpu_ring, h->cpu);
 	h->cores = (int)min_of(n, (size_t)HOST_CPUS_MAX);
-	for (int i = 0; i < h->cores; i++) {
-		struct json_object *v = json_object_array_get_idx(list, (size_t)i);
-
-		h->core[i] = v ? json_object_get_double(v) : -1;
-	}
-	h->mem_total = take_num(part, "total", 0);
-	h->mem_available = take_num(part, "available", 0);
+	for (int i = 0; i < h->cores; i++)
+		h->core[i] = figure_at(list, (size_t)i);
+	h->mem_total = figure_num(part, "total", 0);
+	h->mem_available = figure_num(part, "available", 0);
 	part = jsonx_get(o, "disk");
-	h->disk_total = take_num(part, "total", 0);
-	h->disk_free = take_num(part, "free", 0);
+	h->disk_total = figure_num(part, "total", 0);
+	h->disk_free = figure_num(part, "free", 0);
 	list = jsonx_get(o, "load");
-	for (size_t i = 0; i < countof(h->load); i++) {
-		bool there = json_object_is_type(list, json_type_array) &&
-			     i < json_object_array_length(list);
-
-		h->load[i] =
-			there ? json_object_get_double(json_object_array_get_idx(list, i)) : -1;
-	}
+	for (size_t i = 0; i < countof(h->load); i++)
+		h->load[i] = figure_at(list, i);
 }
 
 static void take_daemon(struct deck_host *h, struct json_object *o)
@@ -48,8 +65,8 @@ static void take_daemon(struct deck_host *h, struct json_object *o)
 	take_str(me, "version", h->version, sizeof(h->version));
 	h->started_ns = take_u64(me, "started_ns", 0);
 	h->seq = take_u64(me, "seq", 0);
-	h->rss = take_num(me, "rss", -1);
-	h->daemon_cpu = take_num(me, "cpu", -1);
+	h->rss = figure_num(me, "rss", -1);
+	h->daemon_cpu = figure_num(me, "cpu", -1);
 	h->queues = (int)min_of(n, (size_t)HOST_QUEUES_MAX);
 	for (int i = 0; i < h->queues; i++) {
 		struct json_object *q = json_object_array_get_idx(list, (size_t)i);
@@ -82,16 +99,16 @@ static void take_rate(struct figures *fs, uint64_t at_ns, uint64_t out_end)
 static void take_vm(struct deck_vm *vm, struct json_object *o, uint64_t at_ns)
 {
 	struct figures *fs = figures_of(vm);
-	double total = take_num(o, "mem_total", 0), left = take_num(o, "mem_available", -1);
-	double load = take_num(o, "load_milli", -1);
+	double total = figure_num(o, "mem_total", 0), left = figure_num(o, "mem_available", -1);
+	double load = figure_num(o, "load_milli", -1);
 
-	ring_add(&fs->ring[FIGURE_CPU], take_num(o, "cpu", -1));
-	ring_add(&fs->ring[FIGURE_PIDS], take_num(o, "procs", -1));
+	ring_add(&fs->ring[FIGURE_CPU], figure_num(o, "cpu", -1));
+	ring_add(&fs->ring[FIGURE_PIDS], figure_num(o, "procs", -1));
 	ring_add(&fs->ring[FIGURE_LOAD], load < 0 ? -1 : load / 1000);
 	take_rate(fs, at_ns, take_u64(o, "out_end", 0));
-	fs->rss = take_num(o, "rss", -1);
-	fs->pss = take_num(o, "pss", -1);
-	fs->oom_kills = take_num(o, "oom_kills", -1);
+	fs->rss = figure_num(o, "rss", -1);
+	fs->pss = figure_num(o, "pss", -1);
+	fs->oom_kills = figure_num(o, "oom_kills", -1);
 	fs->mem_total = total;
 	if (total <= 0 || left < 0 || left > total)
 		return;
@@ -128,8 +145,8 @@ unsigned model_exec(struct model *m, struct json_object *event)
 	vm = model_find(m, id);
 	if (!vm)
 		return 0;
-	ring_add(
-		&figures_of(vm)->ring[FIGURE_EXEC], take_num(jsonx_get(event, "fields"), "ms", -1));
+	ring_add(&figures_of(vm)->ring[FIGURE_EXEC],
+		figure_num(jsonx_get(event, "fields"), "ms", -1));
 	return MODEL_FIGURES;
 }
 
