@@ -76,7 +76,7 @@ class Windows(DeckCase):
         t.keys("z")
         t.wait(lambda s: ("ready-web" in s) != ("ready-db" in s) and "Events" not in s)
         t.keys("z")
-        t.wait(all_of("ready-web", "ready-db", "Events"))
+        t.wait(all_of("ready-web", "ready-db", "[1 VMs"))
         # Kept, quit, opened anew.
         self.command(t, "layout save pair")
         t.wait("layout pair is kept")
