@@ -16,6 +16,7 @@
 // OBJS: tui/console/view_detail.c tui/console/view_events.c tui/console/view_images.c
 // OBJS: tui/console/view_list.c tui/console/view_pane.c tui/console/view_restores.c
 // OBJS: tui/console/view_snapshots.c tui/console/view_vms.c tui/console/waterfall.c
+// OBJS: tui/console/mouse.c tui/console/mouse_report.c tui/console/pane_mouse.c tui/console/spots.c
 /* The whole console without a daemon and without a terminal: events and keys in, screen out. */
 #include <setjmp.h>
 #include <stdarg.h>

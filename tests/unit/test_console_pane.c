@@ -3,6 +3,7 @@
 // OBJS: tui/console/grid_vterm.c tui/console/guard.c tui/console/paint.c tui/console/glyphs.c
 // OBJS: tui/console/theme.c tui/console/theme_file.c tui/console/colour.c tui/console/layout.c
 // OBJS: tui/console/keys.c
+// OBJS: tui/console/spots.c tui/console/pane_mouse.c
 /* Panes in a real curses screen that writes to /dev/null, read back cell by cell. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -16,6 +16,7 @@
 // OBJS: tui/console/view_detail.c tui/console/view_events.c tui/console/view_images.c
 // OBJS: tui/console/view_list.c tui/console/view_pane.c tui/console/view_restores.c
 // OBJS: tui/console/view_snapshots.c tui/console/view_vms.c tui/console/waterfall.c
+// OBJS: tui/console/mouse.c tui/console/mouse_report.c tui/console/pane_mouse.c tui/console/spots.c
 /* The views of the console: what their rows and details say, and what their actions do. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,7 +136,7 @@ static void test_snapshots(void **state)
 	assert_true(shows(a, "none: D removes it"));
 	size(a, 24, 80);
 	assert_true(shows(a, "P99") && shows(a, "child of web-1"));
-	size(a, 10, 30);
+	size(a, 10, 40);
 	assert_true(shows(a, "child"));
 	size(a, 24, 80);
 	/* One being made grows by events alone. */

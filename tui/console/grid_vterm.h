@@ -11,6 +11,7 @@ struct grid_term {
 	struct grid grid;
 	VTermPos cursor;
 	bool cursor_visible;
+	int mouse;    /* what of it the guest wants to know, VTERM_PROP_MOUSE_* */
 	bool changed; /* something that is drawn */
 };
 

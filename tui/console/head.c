@@ -35,8 +35,11 @@ static void put_tabs(const struct app *a, struct pen *pen)
 	char text[64];
 
 	for (int i = 0; i < VIEW__COUNT; i++) {
+		int x = pen->x;
+
 		tab_text(a, i, whole, text, sizeof(text));
 		pen_put(pen, (int)a->at == i ? ROLE_HEAD_STRONG : ROLE_HEAD, text);
+		pen_spot(pen, x, SPOT_VIEW, i);
 	}
 }
 
@@ -78,7 +81,8 @@ void draw_head(struct app *a)
 		return;
 	/* Only what is out of order; it has its place before the rest. */
 	if (!a->link.client && a->model.loaded)
-		text = " daemon lost, reconnecting ";
+		text = a->link.stopped ? " daemon stopped, R starts it "
+				       : " daemon lost, reconnecting ";
 	else if (mini && mini->stale)
 		text = " image mini: out of date ";
 	right = pen;

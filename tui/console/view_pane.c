@@ -18,10 +18,14 @@ static void draw_tabs(struct app *a, struct pen *pen, const struct deck *d, enum
 		bool shown = (int)d->shown == i, runs = t->started_ns != 0;
 		enum role role = a->keys.deck ? frame : shown ? ROLE_TITLE : ROLE_TITLE_TAB;
 
+		int x;
+
 		if (i > TAB_TIMELINE && !t->pane)
 			continue;
 		pen_put(pen, frame, " ");
+		x = pen->x;
 		pen_printf(pen, role, shown ? "[%s%s]" : "%s%s", tab_names[i], runs ? "*" : "");
+		pen_spot(pen, x, SPOT_TAB, i);
 	}
 }
 
