@@ -150,6 +150,21 @@ void app_key(struct app *a, console_key k)
 			key_text(name, sizeof(name), k));
 }
 
+/* A key that terminfo has no name for: the guest may know it, the console must not take it apart.
+ */
+static void on_unknown(struct app *a)
+{
+	const char *s = term_unknown_key();
+
+	if (!a->keys.deck || a->top || a->pasting) {
+		app_notice(a, NOTICE_INFO,
+			"a key that this kind of terminal should not have: ESC %s", s);
+		return;
+	}
+	for (app_key(a, K_ESC); *s; s++)
+		app_key(a, key_from_char((unsigned char)*s));
+}
+
 static void on_mouse(struct app *a)
 {
 	struct mouse_event ev = term_mouse_event();
@@ -173,6 +188,8 @@ static void on_input(struct ev_loop *loop, ev_io *w, int revents)
 			return;
 		if (k == K_MOUSE)
 			on_mouse(a);
+		else if (k == K_UNKNOWN)
+			on_unknown(a);
 		else
 			app_key(a, k);
 	}

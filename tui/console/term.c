@@ -31,6 +31,7 @@ static struct {
 	bool mouse; /* reports are asked for */
 	struct mouse_report report;
 	struct mouse_event event;
+	char unknown[32]; /* sequence of a key that terminfo does not have */
 	console_key held; /* came behind an Esc that stands alone */
 } term;
 
@@ -320,6 +321,32 @@ struct mouse_event term_mouse_event(void)
 	return term.event;
 }
 
+/* A sequence of the terminal must never act as the letters it is made of. False: none has come. */
+static bool take_unknown(wint_t first)
+{
+	size_t n = 0;
+	wint_t wc;
+	int left = first == 'O' ? 1 : 2; /* ESC [ [ A: one more */
+
+	term.unknown[n++] = (char)first;
+	while (left > 0 && n + 1 < sizeof(term.unknown) && get_wch(&wc) == OK) {
+		if (wc < 0x20 || wc > 0x7e) {
+			term.held = term_input_key(false, (unsigned)wc);
+			break;
+		}
+		term.unknown[n++] = (char)wc;
+		if (wc >= 0x40)
+			left = wc == '[' && left == 2 ? 1 : 0;
+	}
+	term.unknown[n] = '\0';
+	return n > 1;
+}
+
+const char *term_unknown_key(void)
+{
+	return term.unknown;
+}
+
 /* Esc and a character that has come with it: Alt. Anything else behind it is a key of its own. */
 static console_key escape_key(void)
 {
@@ -330,6 +357,8 @@ static console_key escape_key(void)
 	if (kind == ERR)
 		return K_ESC;
 	k = term_input_key(kind == KEY_CODE_YES, (unsigned)wc);
+	if ((k == '[' || k == 'O') && take_unknown(wc))
+		return K_UNKNOWN;
 	if (key_is_char(k))
 		return k | KEY_MOD_ALT;
 	term.held = k;

@@ -37,6 +37,8 @@ enum term_input {
 	TERM_GONE, /* the terminal has hung up */
 };
 enum term_input term_key(console_key *ret);
+/* Behind K_UNKNOWN: what came, without its Esc. */
+const char *term_unknown_key(void);
 /* Behind K_MOUSE: what it did. */
 struct mouse_event term_mouse_event(void);
 
