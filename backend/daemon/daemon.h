@@ -22,7 +22,8 @@ struct daemon {
 	uint64_t started_ns;     /* wall clock */
 	int home_lock;
 	int connections;
-	ev_timer idle; /* ends the daemon when nobody needs it */
+	bool stop_said; /* the event daemon.stop is out */
+	ev_timer idle;  /* ends the daemon when nobody needs it */
 	double idle_limit;
 	struct stats *stats; /* what is measured while somebody watches */
 	ev_signal sigterm, sigint, sighup;
@@ -31,6 +32,9 @@ struct daemon {
 /* Adds an event to the log and sends it to subscribers. vm, vm_name: "" when about none. */
 void daemon_event(struct daemon *d, const char *vm, const char *vm_name, const char *name,
 	const char *fields_json);
+/* Ends the loop; subscribers learn why before their connections end, so that they don't take it for
+ * a crash and start another daemon. why: a word. */
+void daemon_stop(struct daemon *d, const char *why);
 /* Starts or stops the idle clock; call when VMs, builds or connections change. */
 void daemon_check_idle(struct daemon *d);
 

@@ -36,6 +36,17 @@ void daemon_event(struct daemon *d, const char *vm, const char *vm_name, const c
 	events_add(d->events, vm, vm_name, name, fields_json);
 }
 
+void daemon_stop(struct daemon *d, const char *why)
+{
+	char fields[64];
+
+	snprintf(fields, sizeof(fields), "{\"why\":\"%s\"}", why);
+	if (!d->stop_said)
+		daemon_event(d, "", "", "daemon.stop", fields);
+	d->stop_said = true;
+	ev_break(d->loop, EVBREAK_ALL);
+}
+
 static void on_vm_event(
 	void *user, const char *vm, const char *vm_name, const char *name, const char *fields_json)
 {
@@ -89,17 +100,18 @@ static void on_watch_change(void *user, unsigned interval_ms)
 
 static void on_idle(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	(void)w;
+	(void)loop;
 	(void)revents;
 	log_info("no VM, no client for a while: good bye");
-	ev_break(loop, EVBREAK_ALL);
+	daemon_stop(w->data, "idle");
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 {
+	(void)loop;
 	(void)revents;
 	log_info("signal %d: good bye; VMs go on running", w->signum);
-	ev_break(loop, EVBREAK_ALL);
+	daemon_stop(w->data, "signal");
 }
 
 static void ignore_signal(struct ev_loop *loop, ev_signal *w, int revents)
@@ -178,6 +190,7 @@ static void watch_signal(
 	struct daemon *d, ev_signal *w, int sig, void (*fn)(struct ev_loop *, ev_signal *, int))
 {
 	ev_signal_init(w, fn, sig);
+	w->data = d;
 	ev_signal_start(d->loop, w);
 }
 
@@ -190,6 +203,7 @@ static int daemon_init(struct daemon *d, struct err *e)
 	d->idle_limit = idle ? strtod(idle, NULL) : IDLE_LIMIT_S;
 	d->loop = ev_loop_new(EVFLAG_AUTO);
 	ev_init(&d->idle, on_idle);
+	d->idle.data = d;
 	r = paths_find(&d->paths, e);
 	if (!r)
 		r = paths_make(&d->paths, e);
@@ -229,7 +243,7 @@ static void daemon_fini(struct daemon *d)
 	svc_image_close(d);
 	svc_snapshot_close(d);
 	vm_host_close(&d->vms);
-	if (d->events)
+	if (d->events && !d->stop_said)
 		daemon_event(d, "", "", "daemon.stop", NULL);
 	events_close(d->events);
 	close_fd(&d->home_lock);

@@ -67,7 +67,7 @@ static void handle_stop(struct rpc_call *call, struct json_object *params)
 
 	(void)params;
 	rpc_reply(call, json_object_new_object());
-	ev_break(d->loop, EVBREAK_ALL);
+	daemon_stop(d, "request");
 }
 
 void svc_host_register(rpc_handler **handlers)

@@ -4,6 +4,7 @@
 // OBJS: tui/console/theme.c tui/console/theme_file.c tui/console/colour.c tui/console/layout.c
 // OBJS: tui/console/keys.c tui/console/scroll_store.c tui/console/scroll_pack.c
 // OBJS: tui/console/scroll_file.c
+// OBJS: tui/console/spots.c tui/console/pane_mouse.c
 /* Panes in a real curses screen that writes to /dev/null, read back cell by cell. */
 #include <setjmp.h>
 #include <stdarg.h>

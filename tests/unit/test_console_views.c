@@ -119,7 +119,7 @@ static void test_snapshots(void **state)
 	assert_true(shows(a, "none: D removes it"));
 	size(a, 24, 80);
 	assert_true(shows(a, "P99") && shows(a, "child of web-1"));
-	size(a, 10, 30);
+	size(a, 10, 40);
 	assert_true(shows(a, "child"));
 	size(a, 24, 80);
 	/* One being made grows by events alone. */

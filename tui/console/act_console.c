@@ -39,6 +39,10 @@ void act_THEME(struct app *a, const char *arg)
 void act_RESYNC(struct app *a, const char *arg)
 {
 	(void)arg;
+	if (link_wake(&a->link)) {
+		app_notice(a, NOTICE_INFO, "connecting to the daemon");
+		return;
+	}
 	app_load(a);
 	app_notice(a, NOTICE_INFO, "asked the daemon for everything anew");
 }

@@ -116,6 +116,15 @@ static void focus_to(struct app *a, int leaf)
 		hand_over(a);
 }
 
+void windows_focus(struct app *a, int leaf)
+{
+	/* The one over the whole screen stays there. */
+	if (leaf != windows_current(a))
+		focus_to(a, leaf);
+	a->windows.at = leaf;
+	a->focus = FOCUS_PANE;
+}
+
 void windows_focus_follower(struct app *a)
 {
 	a->windows.at = windows_current(a);

@@ -15,6 +15,8 @@
 #define FRAME_EVERY   (1. / 30) /* s between frames that only guest output asks for */
 #define TICK_EVERY    0.2       /* s between ages of waits on the screen */
 #define OPEN_TIMEOUT  10.
+#define ROWS_MIN      10
+#define COLS_MIN      40
 #define KEYS_PER_TURN 256 /* of a paste: the screen follows */
 
 void app_dirty(struct app *a)
@@ -85,6 +87,38 @@ static bool paste_key(struct app *a, console_key k)
 	return true;
 }
 
+bool app_too_small(const struct app *a)
+{
+	return a->rows < ROWS_MIN || a->cols < COLS_MIN;
+}
+
+/* What can't be seen must not be acted on. */
+static void small_key(struct app *a, console_key k)
+{
+	enum action act = action_by_key(CONTEXT_LIST, k);
+
+	if (act == ACT_CLOSE || act == ACT_QUIT)
+		app_quit(a, 0);
+	else if (act == ACT_SUSPEND || act == ACT_REDRAW)
+		action_run(a, act, "");
+}
+
+/* The context of keys that no layer and no guest takes. */
+static unsigned key_context(const struct app *a)
+{
+	return a->at != VIEW_VMS        ? views[a->at]->context
+	       : a->focus == FOCUS_PANE ? CONTEXT_PANE
+					: CONTEXT_LIST;
+}
+
+/* Alt and a character that means nothing here is an Esc with a key typed close behind it: so it
+ * arrives when this console, or the line to it, was slow. */
+static bool is_two_keys(const struct app *a, console_key k)
+{
+	return (k & KEY_MODS) == KEY_MOD_ALT && key_is_char(key_base(k)) && !a->pasting &&
+	       (a->top || (!a->keys.deck && action_by_key(key_context(a), k) == ACT_NONE));
+}
+
 void app_key(struct app *a, console_key k)
 {
 	enum action act;
@@ -93,8 +127,17 @@ void app_key(struct app *a, console_key k)
 	a->urgent = true;
 	app_dirty(a);
 	app_settle_rows(a);
+	if (is_two_keys(a, k)) {
+		app_key(a, K_ESC);
+		app_key(a, key_base(k));
+		return;
+	}
 	if (paste_key(a, k) || k == K_NONE)
 		return;
+	if (app_too_small(a)) {
+		small_key(a, k);
+		return;
+	}
 	a->notice.text[0] = '\0';
 	if (a->top) {
 		a->top->ops->key(a, a->top, k);
@@ -102,16 +145,35 @@ void app_key(struct app *a, console_key k)
 	}
 	if (window_key(a, k) || attach_key(a, k))
 		return;
-	act = action_by_key(a->at != VIEW_VMS        ? views[a->at]->context
-			    : a->focus == FOCUS_PANE ? CONTEXT_PANE
-						     : CONTEXT_LIST,
-		k);
+	act = action_by_key(key_context(a), k);
 	if (act != ACT_NONE)
 		action_run(a, act, "");
 	else
 		app_notice(a, NOTICE_INFO, "%s does nothing here; %s lists the keys",
 			key_text(name, sizeof(name), k),
 			*action_key_text(ACT_HELP, help, sizeof(help)) ? help : ":help");
+}
+
+/* A key that terminfo has no name for: the guest may know it, the console must not take it apart.
+ */
+static void on_unknown(struct app *a)
+{
+	const char *s = term_unknown_key();
+
+	if (!a->keys.deck || a->top || a->pasting) {
+		app_notice(a, NOTICE_INFO,
+			"a key that this kind of terminal should not have: ESC %s", s);
+		return;
+	}
+	for (app_key(a, K_ESC); *s; s++)
+		app_key(a, key_from_char((unsigned char)*s));
+}
+
+static void on_mouse(struct app *a)
+{
+	struct mouse_event ev = term_mouse_event();
+
+	mouse_act(a, &ev);
 }
 
 static void on_input(struct ev_loop *loop, ev_io *w, int revents)
@@ -128,7 +190,12 @@ static void on_input(struct ev_loop *loop, ev_io *w, int revents)
 			app_quit(a, 1);
 		if (in != TERM_KEY)
 			return;
-		app_key(a, k);
+		if (k == K_MOUSE)
+			on_mouse(a);
+		else if (k == K_UNKNOWN)
+			on_unknown(a);
+		else
+			app_key(a, k);
 	}
 }
 

@@ -13,6 +13,7 @@
 #include "tui/console/link.h"
 #include "tui/console/list.h"
 #include "tui/console/model.h"
+#include "tui/console/mouse.h"
 #include "tui/console/notice.h"
 #include "tui/console/paint.h"
 #include "tui/console/undo.h"
@@ -97,6 +98,7 @@ struct app {
 		bool was_zoomed;   /* before the attach */
 		uint64_t ended_ns; /* the guest left by itself: keys typed ahead are dropped */
 	} keys;
+	struct mouse mouse;
 	bool pasting; /* between the marks of a paste that nobody takes */
 
 	struct layer *top;
@@ -139,6 +141,8 @@ void app_push(struct app *a, struct layer *l);
 void app_pop(struct app *a); /* frees the top layer */
 void app_quit(struct app *a, int code);
 void app_key(struct app *a, console_key k);
+/* Under 40x10 only a sentence is shown, and no key acts but those that leave. */
+bool app_too_small(const struct app *a);
 
 /* ---- act_keys.c */
 void app_take_keys(struct app *a); /* those of keys.conf */
@@ -242,6 +246,8 @@ bool app_has_waits(struct app *a);
 void help_open(struct app *a);
 void theme_picker_open(struct app *a);
 void action_menu_open(struct app *a);
+/* Scrolls the help, when that is what this layer is. */
+void help_wheel(struct layer *l, int lines);
 struct prompt_ops {
 	void (*change)(struct app *a, const char *text); /* may be NULL */
 	void (*done)(struct app *a, const char *text, bool accepted);

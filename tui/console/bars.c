@@ -195,6 +195,7 @@ static void draw_hint(
 	struct pen *pen, enum role key_role, enum role role, enum action act, const char *label)
 {
 	char key[16];
+	int x = pen->x;
 
 	if (pen->x + hint_columns(act, label) > pen->end)
 		return;
@@ -203,6 +204,7 @@ static void draw_hint(
 	pen_put(pen, role, " ");
 	pen_put(pen, role, label);
 	pen_put(pen, role, " ");
+	pen_spot(pen, x, SPOT_ACTION, act);
 }
 
 /* What follows C-w. */

@@ -144,7 +144,10 @@ static void on_down(void *user, const struct err *why)
 	decks_link(&a->decks, why);
 	gather_lost(a->gather, why);
 	app_refresh(a, model_set_stale(&a->model, true));
-	app_notice(a, NOTICE_WARN, "daemon lost, reconnecting: %s", why->msg);
+	if (a->link.stopped)
+		app_notice(a, NOTICE_WARN, "%s", LINK_STOPPED);
+	else
+		app_notice(a, NOTICE_WARN, "daemon lost, reconnecting: %s", why->msg);
 }
 
 static void on_event(void *user, struct json_object *event, bool gap)

@@ -135,7 +135,7 @@ static int on_setpenattr(VTermAttr attr, VTermValue *val, void *user)
 	}
 }
 
-/* Titles, icon names, cursor shapes, mouse: the guest's, not this console's. */
+/* Titles, icon names, cursor shapes: the guest's, not this console's. */
 static int on_settermprop(VTermProp prop, VTermValue *val, void *user)
 {
 	struct grid_term *t = user;
@@ -144,6 +144,8 @@ static int on_settermprop(VTermProp prop, VTermValue *val, void *user)
 		t->cursor_visible = val->boolean;
 	else if (prop == VTERM_PROP_ALTSCREEN)
 		t->grid.alternate = val->boolean ? 1 : 0;
+	else if (prop == VTERM_PROP_MOUSE)
+		t->mouse = val->number;
 	t->changed = true;
 	return 1;
 }

@@ -12,6 +12,7 @@ struct grid_term {
 	VTermPos cursor;
 	int full_row; /* what comes next at the first column goes on with this row; -1: none */
 	bool cursor_visible;
+	int mouse;    /* what of it the guest wants to know, VTERM_PROP_MOUSE_* */
 	bool changed; /* something that is drawn */
 };
 

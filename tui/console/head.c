@@ -41,8 +41,11 @@ static void put_tabs(const struct app *a, struct pen *pen, int behind)
 	while (form > TABS_NUMBERS && tabs_columns(a, form) + behind > pen->end - pen->x)
 		form--;
 	for (int i = 0; i < VIEW__COUNT; i++) {
+		int x = pen->x;
+
 		tab_text(a, i, form, text, sizeof(text));
 		pen_put(pen, (int)a->at == i ? ROLE_HEAD_STRONG : ROLE_HEAD, text);
+		pen_spot(pen, x, SPOT_VIEW, i);
 	}
 }
 
@@ -105,7 +108,8 @@ void draw_head(struct app *a)
 		return;
 	/* Only what is out of order; it has its place before the rest. */
 	if (!a->link.client && a->model.loaded)
-		text = " daemon lost, reconnecting ";
+		text = a->link.stopped ? " daemon stopped, R starts it "
+				       : " daemon lost, reconnecting ";
 	else if (mini && mini->stale)
 		text = " image mini: out of date ";
 	if (a->opts->read_only)

@@ -173,6 +173,12 @@ static void help_free(struct layer *l)
 
 static const struct layer_ops help_layer = {help_key, help_draw, help_free};
 
+void help_wheel(struct layer *l, int lines)
+{
+	if (l->ops == &help_layer)
+		((struct help *)l)->scroll.top += lines;
+}
+
 void help_open(struct app *a)
 {
 	struct help *h = xcalloc(1, sizeof(*h));

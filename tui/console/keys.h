@@ -36,6 +36,8 @@ enum key_special {
 	K_BACKSPACE,
 	K_PASTE_BEGIN,
 	K_PASTE_END,
+	K_UNKNOWN, /* a sequence without a name: term_unknown_key */
+	K_MOUSE,   /* what it did: term_mouse_event */
 	K_F0,
 	K_F12 = K_F0 + 12,
 	K__LIMIT,

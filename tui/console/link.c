@@ -2,6 +2,7 @@
 #include "tui/console/link.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "backend/api/proto.h"
 #include "backend/base/jsonx.h"
@@ -30,8 +31,14 @@ static void on_lost(void *user, const struct err *e)
 static void on_event(void *user, struct json_object *event, bool gap)
 {
 	struct link *l = user;
+	const char *name = jsonx_str(event, "name");
 
 	l->seq = (uint64_t)jsonx_int(event, "seq", (int64_t)l->seq);
+	/* A replay may hold the stop of an earlier daemon: the start of this one is behind it. */
+	if (name && strcmp(name, "daemon.stop") == 0)
+		l->stopped = true;
+	else if (name && strcmp(name, "daemon.start") == 0)
+		l->stopped = false;
 	l->h->on_event(l->user, event, gap);
 }
 
@@ -55,7 +62,8 @@ int link_open(struct link *l, double timeout, struct err *e)
 {
 	const struct api_opts opts = {.client = "vmdeck console " VMDECK_VERSION,
 		.timeout = timeout,
-		.read_only = l->read_only};
+		.read_only = l->read_only,
+		.no_start = l->stopped};
 	struct json_object *params = json_object_new_object();
 	int r = api_open(&l->client, l->loop, &opts, e);
 
@@ -76,6 +84,7 @@ int link_open(struct link *l, double timeout, struct err *e)
 		return r;
 	}
 	l->delay = RETRY_FIRST;
+	l->stopped = false;
 	l->h->on_up(l->user);
 	return 0;
 }
@@ -111,12 +120,25 @@ void link_fini(struct link *l)
 	l->client = NULL;
 }
 
+bool link_wake(struct link *l)
+{
+	if (l->client || !ev_is_active(&l->retry))
+		return false;
+	l->stopped = false;
+	l->delay = RETRY_FIRST;
+	ev_timer_stop(l->loop, &l->retry);
+	ev_timer_set(&l->retry, 0, 0);
+	ev_timer_start(l->loop, &l->retry);
+	return true;
+}
+
 int link_call(struct link *l, const char *method, struct json_object *params, api_reply *fn,
 	void *user, struct err *e)
 {
 	if (!l->client) {
 		json_object_put(params);
-		return err_set(e, ENOTCONN, "no daemon at present: %s", l->why);
+		return l->stopped ? err_set(e, ENOTCONN, "%s", LINK_STOPPED)
+				  : err_set(e, ENOTCONN, "no daemon at present: %s", l->why);
 	}
 	return api_call(l->client, method, params, fn, user, e);
 }

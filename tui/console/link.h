@@ -4,6 +4,8 @@
 
 #include "backend/api/client.h"
 
+#define LINK_STOPPED "vmdeckd was stopped on purpose: R starts it again"
+
 struct link_handler {
 	/* Connected and subscribed: ask for what may have changed meanwhile. */
 	void (*on_up)(void *user);
@@ -23,6 +25,7 @@ struct link {
 	bool read_only; /* set after link_init */
 	double delay;   /* s until the next try */
 	uint64_t seq;   /* newest event seen */
+	bool stopped;   /* it said that it ends on purpose: it is not started by us */
 	char why[300];  /* why it is down */
 };
 
@@ -30,6 +33,9 @@ void link_init(struct link *l, struct ev_loop *loop, const struct link_handler *
 void link_fini(struct link *l);
 /* Connects (blocking, at most timeout s); on failure nothing is scheduled. */
 int link_open(struct link *l, double timeout, struct err *e);
+/* The operator wants the daemon that was stopped: the next try starts it, at once. False: there is
+ * nothing to wake. */
+bool link_wake(struct link *l);
 /* As api_call; -ENOTCONN while the link is down. */
 int link_call(struct link *l, const char *method, struct json_object *params, api_reply *fn,
 	void *user, struct err *e);

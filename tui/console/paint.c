@@ -262,6 +262,11 @@ void pen_line(struct pen *pen, enum role role, enum glyph g, int x)
 	}
 }
 
+void pen_spot(const struct pen *pen, int x, enum spot_kind kind, int value)
+{
+	spots_add(pen->paint->spots, kind, value, pen->y, x, pen->x);
+}
+
 void pen_rest(struct pen *pen, enum role role)
 {
 	while (pen->x < pen->end)

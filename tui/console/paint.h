@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #include "tui/console/layout.h"
+#include "tui/console/spots.h"
 #include "tui/console/theme.h"
 
 enum depth { DEPTH_MONO, DEPTH_8, DEPTH_16, DEPTH_256 };
@@ -43,6 +44,7 @@ struct paint {
 	const struct theme *theme; /* borrowed */
 	enum depth depth;
 	bool ascii;
+	struct spots *spots; /* borrowed; NULL: nobody wants to know what can be clicked */
 	struct {
 		unsigned attr; /* curses attributes */
 		int fg, bg;    /* curses colours */
@@ -84,6 +86,8 @@ void pen_printf(struct pen *pen, enum role role, const char *fmt, ...) printf_li
 void pen_column(struct pen *pen, enum role role, int w, const char *text);
 /* Fills with a glyph up to column x (or to the end when x is beyond it). */
 void pen_line(struct pen *pen, enum role role, enum glyph g, int x);
+/* What was written from column x on can be clicked. */
+void pen_spot(const struct pen *pen, int x, enum spot_kind kind, int value);
 /* Fills the rest with spaces. */
 void pen_rest(struct pen *pen, enum role role);
 /* A bar of w columns, done of total (0: nothing known, only the track). */

@@ -176,7 +176,7 @@ void pane_settle(struct pane *p)
 		pane_say(p, "\x1b[?1049l");
 	/* Margins and origin mode move the cursor home: it is put back. */
 	at = cursor_of(p);
-	pane_say(p, "\x1b[?1l\x1b>\x1b[?25h\x1b[?2004l\x1b[?7h\x1b[4l\x1b(B\x0f\x1b[m"
+	pane_say(p, "\x1b[?1l\x1b>\x1b[?25h\x1b[?1000l\x1b[?2004l\x1b[?7h\x1b[4l\x1b(B\x0f\x1b[m"
 		    "\x1b[?6l\x1b[?69l\x1b[r");
 	move_to(p, at.row, at.col);
 	if (at.col > 0)
@@ -190,6 +190,7 @@ void pane_reset(struct pane *p)
 	vterm_state_reset(vterm_obtain_state(p->vt), 1);
 	p->term.cursor = cursor_of(p);
 	p->term.cursor_visible = true;
+	p->term.mouse = VTERM_PROP_MOUSE_NONE;
 	p->term.changed = true;
 }
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "tui/console/keys.h"
+#include "tui/console/mouse_report.h"
 #include "tui/console/paint.h"
 
 #define PANE_ROWS_MIN 2
@@ -46,6 +47,11 @@ void pane_reset(struct pane *p);
 
 /* Sends a key or a character to the guest as the emulator's modes ask for. */
 void pane_key(struct pane *p, console_key k);
+
+/* Whether the guest asked for the mouse and has the keys. */
+bool pane_wants_mouse(const struct pane *p);
+/* Tells it, in the encoding it asked for. row, col: of the pane. */
+void pane_mouse(struct pane *p, int row, int col, const struct mouse_event *ev);
 
 /* Scrolls by lines (negative: back); to the live end with pane_scroll_end. */
 void pane_scroll(struct pane *p, int lines);

@@ -19,6 +19,9 @@ struct pane {
 	bool lines; /* no terminal at the guest's end */
 };
 
+/* Of a key or a mouse event. */
+VTermModifier pane_modifiers(console_key k);
+
 /* Our own lines are marked inside the emulator by fonts that no program uses (SGR 18, 19), so that
  * drawing finds their role whatever the theme is. */
 #define PANE_FONT_STDERR 8

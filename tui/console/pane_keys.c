@@ -21,7 +21,7 @@ static const struct {
 	{K_BACKSPACE, VTERM_KEY_BACKSPACE},
 };
 
-static VTermModifier modifiers(console_key k)
+VTermModifier pane_modifiers(console_key k)
 {
 	return (k & KEY_MOD_SHIFT ? VTERM_MOD_SHIFT : VTERM_MOD_NONE) |
 	       (k & KEY_MOD_ALT ? VTERM_MOD_ALT : VTERM_MOD_NONE) |
@@ -60,8 +60,13 @@ void pane_key(struct pane *p, console_key k)
 	/* Nobody turns a carriage return into a line end there. */
 	if (k == K_ENTER && p->lines && send_control(p, '\n'))
 		return;
+	/* Esc and the character: the emulator would cut what is above 255. */
+	if ((k & KEY_MODS) == KEY_MOD_ALT && key_is_char(base) && send_control(p, '[')) {
+		vterm_keyboard_unichar(p->vt, base, VTERM_MOD_NONE);
+		return;
+	}
 	if (key_is_char(base)) {
-		vterm_keyboard_unichar(p->vt, base, modifiers(k));
+		vterm_keyboard_unichar(p->vt, base, pane_modifiers(k));
 		return;
 	}
 	if (base == K_PASTE_BEGIN)
@@ -71,8 +76,8 @@ void pane_key(struct pane *p, console_key k)
 	else if (base == K_BACKTAB)
 		vterm_keyboard_key(p->vt, VTERM_KEY_TAB, VTERM_MOD_SHIFT);
 	else if (base > K_F0 && base <= K_F12)
-		vterm_keyboard_key(p->vt, VTERM_KEY_FUNCTION(base - K_F0), modifiers(k));
+		vterm_keyboard_key(p->vt, VTERM_KEY_FUNCTION(base - K_F0), pane_modifiers(k));
 	for (size_t i = 0; i < sizeof(special_keys) / sizeof(special_keys[0]); i++)
 		if (special_keys[i].key == base)
-			vterm_keyboard_key(p->vt, special_keys[i].vterm, modifiers(k));
+			vterm_keyboard_key(p->vt, special_keys[i].vterm, pane_modifiers(k));
 }

@@ -17,12 +17,30 @@ static void draw_layers(struct app *a, struct layer *l)
 	l->ops->draw(a, l);
 }
 
+static void draw_too_small(struct app *a)
+{
+	struct rect all = {0, 0, a->rows, a->cols};
+	char text[120];
+
+	snprintf(text, sizeof(text), "vmdeck needs 40x10, this is %dx%d. Larger, please; q quits.",
+		a->cols, a->rows);
+	paint_wrapped(&a->paint, all, ROLE_TEXT, text, true);
+	curs_set(0);
+	wnoutrefresh(stdscr);
+}
+
 void draw_screen(struct app *a)
 {
 	int cy = -1, cx = -1;
 
 	app_settle_rows(a);
+	a->mouse.spots.count = 0;
+	a->paint.spots = &a->mouse.spots;
 	paint_clear(&a->paint);
+	if (app_too_small(a)) {
+		draw_too_small(a);
+		return;
+	}
 	if (!a->zoom) {
 		draw_head(a);
 		draw_list(a);

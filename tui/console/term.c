@@ -28,7 +28,33 @@ static struct {
 	struct sigaction old[countof(fatal_signals)];
 	char *stack; /* for a handler that runs because the stack overflowed */
 	SCREEN *screen;
+	bool mouse; /* reports are asked for */
+	struct mouse_report report;
+	struct mouse_event event;
+	char unknown[32]; /* sequence of a key that terminfo does not have */
+	console_key held; /* came behind an Esc that stands alone */
 } term;
+
+#define WRITE_LIMIT_MS                                                                             \
+	200 /* a terminal that takes no more (C-s, a dead link) must not hold us up */
+#define MOUSE_ON  "\x1b[?1000h\x1b[?1002h\x1b[?1006h"
+#define MOUSE_OFF "\x1b[?1006l\x1b[?1002l\x1b[?1000l"
+
+/* Only async-signal-safe calls. */
+static void last_words(int fd, const char *s, size_t n)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLOUT};
+
+	while (n > 0 && poll(&pfd, 1, WRITE_LIMIT_MS) > 0 && (pfd.revents & POLLOUT) &&
+		!(pfd.revents & (POLLERR | POLLHUP))) {
+		ssize_t done = write(fd, s, n);
+
+		if (done <= 0)
+			break;
+		s += done;
+		n -= (size_t)done;
+	}
+}
 
 /* Only async-signal-safe calls. */
 static void term_restore(void)
@@ -36,15 +62,23 @@ static void term_restore(void)
 	if (!term.active)
 		return;
 	term.active = 0;
-	for (size_t done = 0; done < term.restore_len;) {
-		ssize_t n = write(STDOUT_FILENO, term.restore + done, term.restore_len - done);
-
-		if (n <= 0)
-			break;
-		done += (size_t)n;
-	}
+	if (term.mouse)
+		last_words(STDOUT_FILENO, MOUSE_OFF, strlen(MOUSE_OFF));
+	last_words(STDOUT_FILENO, term.restore, term.restore_len);
 	if (term.saved)
 		tcsetattr(STDIN_FILENO, TCSANOW, &term.tty);
+}
+
+/* After a fault of our own: what to do about it. */
+static void say_crashed(int sig)
+{
+	static const char text[] =
+		"vmdeck: the console crashed; the VMs go on running, `vmdeck` opens it "
+		"again. Please report this with the output of `vmdeck version` "
+		"and what you did last.\n";
+
+	if (sig == SIGSEGV || sig == SIGABRT || sig == SIGBUS || sig == SIGFPE || sig == SIGILL)
+		last_words(STDERR_FILENO, text, strlen(text));
 }
 
 /* Restores, then lets the signal do what it would have done without us (also a sanitizer's). */
@@ -53,6 +87,7 @@ static void on_fatal(int sig)
 	int saved = errno;
 
 	term_restore();
+	say_crashed(sig);
 	for (size_t i = 0; i < countof(fatal_signals); i++)
 		if (fatal_signals[i] == sig)
 			sigaction(sig, &term.old[i], NULL);
@@ -89,15 +124,17 @@ static void install_handlers(void)
 			sigaction(fatal_signals[i], &sa, NULL);
 }
 
-/* Bracketed paste: pasted text must never act as keys of the console. */
-static void paste_mode(bool on)
+/* Bracketed paste: pasted text must never act as keys of the console. And the mouse, when wanted.
+ */
+static void input_modes(bool on)
 {
 	const char *s = tigetstr(on ? "BE" : "BD");
 
-	if (!s || s == (const char *)-1)
-		return;
 	/* Through stdio, which curses itself does not use. */
-	putp(s);
+	if (s && s != (const char *)-1)
+		putp(s);
+	if (term.mouse)
+		putp(on ? MOUSE_ON : MOUSE_OFF);
 	fflush(stdout);
 }
 
@@ -126,13 +163,24 @@ static void curses_modes(void)
 	keypad(stdscr, TRUE);
 	intrflush(stdscr, FALSE);
 	leaveok(stdscr, FALSE);
-	set_escdelay(25);
+	/* ncurses has taken the variable over where there is one: a slow link may need more. */
+	if (!getenv("ESCDELAY"))
+		set_escdelay(25);
 	if (has_colors()) {
 		start_color();
 		use_default_colors();
 	}
 	term_input_setup();
-	paste_mode(true);
+	input_modes(true);
+}
+
+static int term_refuse(struct err *e, const char *why)
+{
+	const char *name = getenv("TERM");
+
+	return err_set(e, ENOENT,
+		"terminal type '%.60s' is %s: try TERM=xterm-256color vmdeck, or vmdeck --plain",
+		name ? name : "", why);
 }
 
 int term_start(struct err *e)
@@ -146,10 +194,13 @@ int term_start(struct err *e)
 		sigaction(fatal_signals[i], NULL, &term.old[i]);
 	term.screen = newterm(NULL, stdout, stdin);
 	if (!term.screen) {
-		const char *name = getenv("TERM");
-
-		return err_set(e, ENOENT, "terminal type '%.60s' is not known here: set TERM",
-			name ? name : "");
+		return term_refuse(e, "not known here");
+	}
+	if (!tigetstr("cup") || tigetstr("cup") == (const char *)-1) {
+		endwin();
+		delscreen(term.screen);
+		term.screen = NULL;
+		return term_refuse(e, "unable to place the cursor");
 	}
 	term.restore_len = 0;
 	restore_add("BD");
@@ -171,7 +222,7 @@ void term_stop(void)
 	if (!term.screen)
 		return;
 	if (term.active) {
-		paste_mode(false);
+		input_modes(false);
 		endwin();
 		term.active = 0;
 		if (term.saved)
@@ -191,7 +242,7 @@ void term_suspend(void)
 	struct sigaction dfl = {.sa_handler = SIG_DFL}, old;
 	sigset_t set;
 
-	paste_mode(false);
+	input_modes(false);
 	endwin();
 	term.active = 0;
 	sigaction(SIGTSTP, &dfl, &old);
@@ -208,13 +259,13 @@ void term_suspend(void)
 void term_redraw(void)
 {
 	if (!isendwin()) {
-		paste_mode(false);
+		input_modes(false);
 		endwin();
 	}
 	term.active = 1;
 	/* The next doupdate enters curses mode again; clearok makes it write every cell. */
 	clearok(curscr, TRUE);
-	paste_mode(true);
+	input_modes(true);
 }
 
 void term_resized(void)
@@ -249,22 +300,115 @@ enum depth term_depth(bool no_color)
 
 bool term_utf8(void)
 {
+	static const char *const poor[] = {"linux", "vt1", "vt2", "ansi", "cons"};
+	const char *name = getenv("TERM");
+
+	/* These have fonts of 256 signs, whatever the locale says. */
+	for (size_t i = 0; name && i < countof(poor); i++)
+		if (strncmp(name, poor[i], strlen(poor[i])) == 0)
+			return false;
 	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+int term_mouse(bool on, struct err *e)
+{
+	const char *s = tigetstr("kmous"), *name = getenv("TERM");
+
+	if (on && (!s || s == (const char *)-1))
+		return err_set(e, ENOTSUP,
+			"this kind of terminal (TERM=%.40s) has no mouse reports",
+			name ? name : "");
+	if (term.mouse)
+		input_modes(false);
+	term.mouse = on;
+	input_modes(true);
+	return 0;
+}
+
+struct mouse_event term_mouse_event(void)
+{
+	return term.event;
+}
+
+/* A sequence of the terminal must never act as the letters it is made of. False: none has come. */
+static bool take_unknown(wint_t first)
+{
+	size_t n = 0;
+	wint_t wc;
+	int left = first == 'O' ? 1 : 2; /* ESC [ [ A: one more */
+
+	term.unknown[n++] = (char)first;
+	while (left > 0 && n + 1 < sizeof(term.unknown) && get_wch(&wc) == OK) {
+		if (wc < 0x20 || wc > 0x7e) {
+			term.held = term_input_key(false, (unsigned)wc);
+			break;
+		}
+		term.unknown[n++] = (char)wc;
+		if (wc >= 0x40)
+			left = wc == '[' && left == 2 ? 1 : 0;
+	}
+	term.unknown[n] = '\0';
+	return n > 1;
+}
+
+const char *term_unknown_key(void)
+{
+	return term.unknown;
+}
+
+/* Esc and a character that has come with it: Alt. Anything else behind it is a key of its own. */
+static console_key escape_key(void)
+{
+	wint_t wc;
+	int kind = get_wch(&wc);
+	console_key k;
+
+	if (kind == ERR)
+		return K_ESC;
+	k = term_input_key(kind == KEY_CODE_YES, (unsigned)wc);
+	if ((k == '[' || k == 'O') && take_unknown(wc))
+		return K_UNKNOWN;
+	if (key_is_char(k))
+		return k | KEY_MOD_ALT;
+	term.held = k;
+	return K_ESC;
+}
+
+/* The key that begins with this; false: more of it is to come. */
+static bool take_key(int kind, wint_t wc, console_key *ret)
+{
+	if (term.report.open && kind == OK) {
+		enum mouse_fed fed = mouse_report_feed(&term.report, wc, &term.event);
+
+		*ret = fed == MOUSE_DONE ? K_MOUSE : K_NONE;
+		return fed != MOUSE_MORE;
+	}
+	*ret = term_input_key(kind == KEY_CODE_YES, (unsigned)wc);
+	if (*ret == K_ESC)
+		*ret = escape_key();
+	if (*ret == K_MOUSE)
+		mouse_report_begin(&term.report);
+	return *ret != K_MOUSE;
 }
 
 enum term_input term_key(console_key *ret)
 {
-	wint_t wc;
-	int kind = get_wch(&wc);
-
-	if (kind != ERR) {
-		*ret = term_input_key(kind == KEY_CODE_YES, (unsigned)wc);
-		return TERM_KEY;
-	}
-	/* Nothing to read, or nobody there any more? */
 	struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
-	int waiting = 0;
+	int waiting = 0, kind;
+	wint_t wc;
 
+	*ret = term.held;
+	term.held = K_NONE;
+	if (*ret == K_MOUSE)
+		mouse_report_begin(&term.report);
+	else if (*ret == K_ESC)
+		*ret = escape_key();
+	if (*ret != K_NONE && *ret != K_MOUSE)
+		return TERM_KEY;
+	while ((kind = get_wch(&wc)) != ERR)
+		if (take_key(kind, wc, ret))
+			return TERM_KEY;
+	/* Nothing to read, or nobody there any more? */
 	if (poll(&pfd, 1, 0) <= 0)
 		return TERM_NONE;
 	if ((pfd.revents & (POLLHUP | POLLERR | POLLNVAL)) ||

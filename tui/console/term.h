@@ -6,6 +6,7 @@
 
 #include "backend/base/err.h"
 #include "tui/console/keys.h"
+#include "tui/console/mouse_report.h"
 #include "tui/console/paint.h"
 
 /* Takes the terminal over. -ENOTTY when stdin or stdout is none; -ENOENT when TERM is not known.
@@ -27,8 +28,12 @@ void term_send(const char *bytes, size_t n);
 
 /* What colours there are; NO_COLOR is heeded. */
 enum depth term_depth(bool no_color);
-/* Whether characters above 127 can be written in this locale. */
+/* Whether signs above 127 can be expected to show: by the locale and the kind of terminal. */
 bool term_utf8(void);
+
+/* Whether the terminal is asked for mouse reports: off at first, and outside of the console.
+ * -ENOTSUP: this kind of terminal has none. */
+int term_mouse(bool on, struct err *e);
 
 enum term_input {
 	TERM_KEY,  /* *ret is the next key */
@@ -36,5 +41,9 @@ enum term_input {
 	TERM_GONE, /* the terminal has hung up */
 };
 enum term_input term_key(console_key *ret);
+/* Behind K_UNKNOWN: what came, without its Esc. */
+const char *term_unknown_key(void);
+/* Behind K_MOUSE: what it did. */
+struct mouse_event term_mouse_event(void);
 
 #endif

@@ -8,7 +8,7 @@
 #include "backend/base/util.h"
 
 /* Codes of our own, above those of curses. */
-enum { CODE_PASTE_BEGIN = KEY_MAX + 200, CODE_PASTE_END };
+enum { CODE_PASTE_BEGIN = KEY_MAX + 200, CODE_PASTE_END, CODE_MOUSE };
 
 static const struct {
 	unsigned curses;
@@ -39,6 +39,7 @@ static const struct {
 	{KEY_SIC, KEY_MOD_SHIFT | K_INSERT},
 	{CODE_PASTE_BEGIN, K_PASTE_BEGIN},
 	{CODE_PASTE_END, K_PASTE_END},
+	{CODE_MOUSE, K_MOUSE},
 };
 
 /* Extended names of terminfo: "kUP5" is C-Up (1 + 1 shift + 2 alt + 4 control). */
@@ -69,6 +70,8 @@ void term_input_setup(void)
 {
 	define("PS", "\x1b[200~", CODE_PASTE_BEGIN);
 	define("PE", "\x1b[201~", CODE_PASTE_END);
+	/* Only the beginning, also of what curses itself would take for its mouse. */
+	define_key("\x1b[<", CODE_MOUSE);
 }
 
 static console_key extended_key(unsigned code)

@@ -6,7 +6,8 @@
 
 #include "tui/console/keys.h"
 
-/* Teaches curses the sequences it doesn't know (bracketed paste). */
+/* Teaches curses the sequences it doesn't know (bracketed paste, mouse). K_MOUSE: a report begins.
+ */
 void term_input_setup(void);
 /* special: what get_wch gave is a key code, not a character. K_NONE: a key the console has no name
  * for. */

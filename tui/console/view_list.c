@@ -98,6 +98,8 @@ static void draw_header(struct app *a, const int *widths)
 
 	pen_put(&pen, ROLE_HEADER, " ");
 	for (int k = 0; k < t->view->column_count; k++) {
+		int x = pen.x;
+
 		if (!widths[k])
 			continue;
 		snprintf(text, sizeof(text), "%s%s", t->view->columns[k].title,
@@ -105,6 +107,8 @@ static void draw_header(struct app *a, const int *widths)
 				     : paint_glyph(&a->paint,
 					       t->reverse ? GLYPH_MORE_DOWN : GLYPH_MORE_UP));
 		pen_column(&pen, ROLE_HEADER, widths[k] - (k == 0), text);
+		if (t->view->columns[k].title[0])
+			pen_spot(&pen, x, SPOT_COLUMN, k);
 	}
 	if (t->count > t->list.height || t->filter[0]) {
 		snprintf(text, sizeof(text), "%d of %d%s", t->count ? t->list.sel + 1 : 0, t->count,

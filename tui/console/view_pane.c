@@ -36,10 +36,14 @@ static void draw_tabs(
 		bool shown = (int)window_tab(a, leaf) == i, runs = t->started_ns != 0;
 		enum role role = has_keys(a, leaf) ? frame : shown ? ROLE_TITLE : ROLE_TITLE_TAB;
 
+		int x;
+
 		if (!shown && (!all || (i > TAB_PAGES_END && !t->pane)))
 			continue;
 		pen_put(pen, frame, " ");
+		x = pen->x;
 		pen_printf(pen, role, shown ? "[%s%s]" : "%s%s", tab_names[i], runs ? "*" : "");
+		pen_spot(pen, x, SPOT_TAB, i);
 	}
 }
 

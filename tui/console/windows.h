@@ -67,6 +67,7 @@ void windows_keep(struct app *a, struct windows *to);
 /* ---- act_window.c, act_layout.c */
 /* Focus to the list and the windows in turn. */
 void windows_focus_step(struct app *a, int step);
+void windows_focus(struct app *a, int leaf);
 /* The window that follows the list becomes the focused one. */
 void windows_focus_follower(struct app *a);
 /* A key behind C-w; false: that was not pressed. */
