@@ -5,18 +5,19 @@
 // OBJS: tui/console/command.c tui/console/confirm.c tui/console/deck.c tui/console/deck_follow.c
 // OBJS: tui/console/deck_rules.c tui/console/deck_run.c tui/console/dispatch.c tui/console/edit.c
 // OBJS: tui/console/feed.c tui/console/fetch.c tui/console/form.c tui/console/glyphs.c
-// OBJS: tui/console/grid.c tui/console/grid_vterm.c tui/console/guard.c tui/console/head.c
-// OBJS: tui/console/help.c tui/console/keys.c tui/console/layout.c tui/console/link.c
-// OBJS: tui/console/list.c tui/console/model.c tui/console/model_event.c tui/console/model_json.c
-// OBJS: tui/console/model_log.c tui/console/model_snapshot.c tui/console/model_timing.c
-// OBJS: tui/console/page.c tui/console/paint.c tui/console/paint_text.c tui/console/pane.c
-// OBJS: tui/console/pane_draw.c tui/console/pane_keys.c tui/console/prompt.c tui/console/screen.c
-// OBJS: tui/console/select.c tui/console/snapshot_dialogs.c tui/console/table.c tui/console/term.c
-// OBJS: tui/console/term_input.c tui/console/theme.c tui/console/theme_file.c
-// OBJS: tui/console/view_detail.c tui/console/view_events.c tui/console/view_images.c
-// OBJS: tui/console/view_list.c tui/console/view_pane.c tui/console/view_restores.c
-// OBJS: tui/console/view_snapshots.c tui/console/view_vms.c tui/console/waterfall.c
-// OBJS: tui/console/mouse.c tui/console/mouse_report.c tui/console/pane_mouse.c tui/console/spots.c
+// OBJS: tui/console/grid.c tui/console/grid_vterm.c tui/console/guard.c tui/console/guard_params.c
+// OBJS: tui/console/head.c tui/console/help.c tui/console/keys.c tui/console/layout.c
+// OBJS: tui/console/link.c tui/console/list.c tui/console/model.c tui/console/model_event.c
+// OBJS: tui/console/model_json.c tui/console/model_log.c tui/console/model_snapshot.c
+// OBJS: tui/console/model_timing.c tui/console/page.c tui/console/paint.c tui/console/paint_text.c
+// OBJS: tui/console/pane.c tui/console/pane_draw.c tui/console/pane_keys.c tui/console/prompt.c
+// OBJS: tui/console/screen.c tui/console/select.c tui/console/snapshot_dialogs.c
+// OBJS: tui/console/table.c tui/console/term.c tui/console/term_input.c tui/console/theme.c
+// OBJS: tui/console/theme_file.c tui/console/view_detail.c tui/console/view_events.c
+// OBJS: tui/console/view_images.c tui/console/view_list.c tui/console/view_pane.c
+// OBJS: tui/console/view_restores.c tui/console/view_snapshots.c tui/console/view_vms.c
+// OBJS: tui/console/waterfall.c tui/console/mouse.c tui/console/mouse_report.c
+// OBJS: tui/console/pane_mouse.c tui/console/spots.c
 /* The waterfall at several widths: nothing timed, under way, huge, without and with the usual. */
 #include <setjmp.h>
 #include <stdarg.h>
