@@ -163,7 +163,7 @@ $(DIEBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/flow_die.o $(LIBS_
 # Feeds a file into a pane of the console, for tests and measurements beside tmux.
 PANE_FEED_O := $(patsubst %.c,$(B)/%.o,$(wildcard tui/console/pane*.c tui/console/grid*.c tui/console/scroll_*.c \
 	tui/console/paint*.c tui/console/theme.c tui/console/theme_file.c) tui/console/guard.c tui/console/glyphs.c tui/console/colour.c \
-	tui/console/spots.c \
+	tui/console/spots.c tui/console/guard_params.c \
 	tui/console/layout.c tui/console/keys.c)
 $(B)/tests/pane_feed: $(B)/tests/support/pane_feed.o $(PANE_FEED_O) $(call lib,backend/base)
 	@mkdir -p $(@D)

@@ -148,7 +148,7 @@ def check(console):
 
 
 def end(console):
-    """C-q is nothing; the end is asked for by SIGTERM, which must leave no report either."""
+    """By SIGTERM, which must leave no report either."""
     console.proc.send_signal(signal.SIGTERM)
     try:
         console.proc.wait(20)
@@ -156,10 +156,18 @@ def end(console):
         raise Failure("it does not end on SIGTERM") from None
 
 
+def no_daemon(folder):
+    """What the console finds when it wants to start a daemon: one that cannot. The storm comes back by itself."""
+    program = folder / "vmdeckd"
+    program.write_text("#!/bin/sh\necho 'not today' >&3\nexit 1\n")
+    program.chmod(0o755)
+
+
 def run(args, folder, inputs, last):
-    env = dict(os.environ, VMDECK_HOME=str(folder), VMDECK_RUNTIME=str(folder), VMDECK_LIBEXEC=str(folder / "none"),
+    env = dict(os.environ, VMDECK_HOME=str(folder), VMDECK_RUNTIME=str(folder), VMDECK_LIBEXEC=str(folder),
                TERM="xterm-256color", LC_ALL="C.UTF-8", UBSAN_OPTIONS="print_stacktrace=1")
     storm, count, runs, console = Storm(str(folder), args.seed), 0, 1, None
+    no_daemon(folder)
     deadline = time.monotonic() + args.minutes * 60
     try:
         console = Console(args.build / "vmdeck", folder, env)

@@ -1,10 +1,7 @@
 // LIBS: base
-// OBJS: tui/console/pane.c tui/console/pane_draw.c tui/console/pane_keys.c tui/console/grid.c
-// OBJS: tui/console/grid_vterm.c tui/console/guard.c tui/console/paint.c tui/console/glyphs.c
-// OBJS: tui/console/theme.c tui/console/theme_file.c tui/console/colour.c tui/console/layout.c
-// OBJS: tui/console/keys.c tui/console/scroll_store.c tui/console/scroll_pack.c
-// OBJS: tui/console/scroll_file.c
-// OBJS: tui/console/spots.c tui/console/pane_mouse.c
+// OBJS: tui/console/pane*.c tui/console/grid*.c tui/console/scroll_*.c tui/console/guard*.c
+// OBJS: tui/console/paint*.c tui/console/glyphs.c tui/console/theme.c tui/console/theme_file.c
+// OBJS: tui/console/colour.c tui/console/layout.c tui/console/keys.c tui/console/spots.c
 /* Panes in a real curses screen that writes to /dev/null, read back cell by cell. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -399,6 +396,29 @@ static uint64_t next_random(uint64_t *seed)
 
 /* Bytes and escape sequences at random, between resizes, rules, scrolls and draws: nothing breaks,
  * the cursor stays inside. */
+/* More parameters than the emulator has room for: colours all count, of others the first ones. */
+static void test_guard_params(void **state)
+{
+	struct env *e = *state;
+	struct pane *p = pane_new(ROWS, COLS_, on_guest, e);
+	int fg, bg;
+	attr_t attr;
+
+	feed(p, "\x1b[1;1;1;1;1;1;1;1;1;1;1;1;1;1;38;2;255;95;95;1;1;1;1;1;1;48;5;1mA\x1b[m");
+	feed(p, "\x1b[2;3;4;5;6;7;8;9;1;2;3;4;5;6;7;8;9;9;9;9;9;9;9;9;9;9;9;9;9;9;9;9;9;9;9;9;9HB");
+	feed(p, "\x1b[1;1:1;1;1;1;1;1;1;1:1;1;1;1;1;1;1;1;1;1;;mC\x1b[;;;;;;;;;;;;;;;;;;;;;;;;;;;;"
+		"mD");
+	draw(e, p, NULL, NULL);
+	assert_string_equal(row(0), "A");
+	pair_of(0, 0, &fg, &bg, &attr);
+	assert_int_equal(fg, 203);
+	assert_int_equal(bg, 1);
+	assert_string_equal(row(1), "  BCD");
+	pair_of(1, 4, &fg, &bg, &attr);
+	assert_false(attr & A_BOLD);
+	pane_free(p);
+}
+
 static void test_fuzz(void **state)
 {
 	static const char *const seqs[] = {"\x1b[", "\x1b]", "\x1bP", "\x1b#8", "\x1b[?1049h",
@@ -478,6 +498,7 @@ int main(void)
 		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_guard_params),
 		cmocka_unit_test(test_fuzz),
 	};
 

@@ -161,8 +161,7 @@ static void on_unknown(struct app *a)
 	const char *s = term_unknown_key();
 
 	if (!a->keys.deck || a->top || a->pasting) {
-		app_notice(a, NOTICE_INFO,
-			"a key that this kind of terminal should not have: ESC %s", s);
+		app_notice(a, NOTICE_INFO, "a key that is not known for this TERM: ESC %s", s);
 		return;
 	}
 	for (app_key(a, K_ESC); *s; s++)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/base/util.h"
+#include "tui/console/guard_params.h"
 
 #define ESC 0x1b
 #define CAN 0x18
@@ -159,7 +160,7 @@ static void rewrite_sgr(struct guard *g, guard_emit *emit, void *user)
 	if (n == 2 && g->len > 3)
 		return;
 	out[n++] = 'm';
-	emit(user, out, n);
+	guard_params(out, n, emit, user);
 }
 
 static void finish(struct guard *g, int columns, guard_emit *emit, void *user)
@@ -170,7 +171,7 @@ static void finish(struct guard *g, int columns, guard_emit *emit, void *user)
 	else if (g->seq[g->len - 1] == 'm' && memchr(g->seq, ':', g->len))
 		rewrite_sgr(g, emit, user);
 	else
-		emit(user, g->seq, g->len);
+		guard_params(g->seq, g->len, emit, user);
 	guard_reset(g);
 }
 

@@ -1,7 +1,8 @@
 /* Guest bytes on their way into libvterm 0.1.4, which can't take all of them: REP (CSI b) makes it
- * write through NULL behind a wide character and loop for ever when nothing was printed before, and
- * a character that comes in two pieces is misread, and
- * colours spelled with colons (38:2::R:G:B) are misread. Such sequences are spelled out here. */
+ * write through NULL behind a wide character and loop for ever when nothing was printed before, a
+ * character that comes in two pieces is misread, so are colours spelled with colons (38:2::R:G:B),
+ * and more than 16 parameters are written behind the end of its array. Such sequences are spelled
+ * out here. */
 #ifndef VMDECK_TUI_CONSOLE_GUARD_H
 #define VMDECK_TUI_CONSOLE_GUARD_H
 
