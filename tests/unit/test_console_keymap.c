@@ -19,10 +19,10 @@ static char dir[64], said[2000];
 static void on_complaint(void *user, const char *text)
 {
 	const char *slash = strrchr(text, '/');
+	size_t len = strlen(said);
 
 	(void)user;
-	strncat(said, slash ? slash + 1 : text, sizeof(said) - strlen(said) - 2);
-	strcat(said, "\n");
+	snprintf(said + len, sizeof(said) - len, "%s\n", slash ? slash + 1 : text);
 }
 
 /* The number of complaints; their texts are in said. */

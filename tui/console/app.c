@@ -307,7 +307,7 @@ static void on_cont(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	(void)loop;
 	(void)revents;
-	term_redraw();
+	term_return();
 	term_resized();
 	app_take_size(w->data);
 }

@@ -252,19 +252,28 @@ void term_suspend(void)
 	raise(SIGTSTP);
 	/* Continued. */
 	sigaction(SIGTSTP, &old, NULL);
-	term_redraw();
+	term_return();
 	term_resized();
 }
 
+/* Never through endwin: until the next frame the terminal would turn C-c into a signal. */
 void term_redraw(void)
+{
+	reset_prog_mode();
+	clearok(curscr, TRUE);
+	input_modes(true);
+}
+
+void term_return(void)
 {
 	if (!isendwin()) {
 		input_modes(false);
 		endwin();
 	}
 	term.active = 1;
-	/* The next doupdate enters curses mode again; clearok makes it write every cell. */
 	clearok(curscr, TRUE);
+	/* Enters curses mode again at once. */
+	doupdate();
 	input_modes(true);
 }
 

@@ -17,8 +17,10 @@ void term_stop(void);
 
 /* Stops this process as C-z asks for and comes back here when it is continued. */
 void term_suspend(void);
-/* After SIGCONT or anything that wrote over the screen: everything is drawn anew. */
+/* After anything that wrote over the screen: the next frame draws everything anew. */
 void term_redraw(void);
+/* After SIGCONT: the same, and the terminal's modes as the console wants them. */
+void term_return(void);
 /* Takes the terminal's present size over (SIGWINCH). */
 void term_resized(void);
 
