@@ -28,9 +28,8 @@ static void on_lost(void *user, const struct err *e)
 	link_down(user, e);
 }
 
-static void on_event(void *user, struct json_object *event, bool gap)
+void link_event(struct link *l, struct json_object *event, bool gap)
 {
-	struct link *l = user;
 	const char *name = jsonx_str(event, "name");
 
 	l->seq = (uint64_t)jsonx_int(event, "seq", (int64_t)l->seq);
@@ -40,6 +39,11 @@ static void on_event(void *user, struct json_object *event, bool gap)
 	else if (name && strcmp(name, "daemon.start") == 0)
 		l->stopped = false;
 	l->h->on_event(l->user, event, gap);
+}
+
+static void on_event(void *user, struct json_object *event, bool gap)
+{
+	link_event(user, event, gap);
 }
 
 static void on_subscribed(void *user, int r, struct json_object *result, const struct err *e)
