@@ -13,7 +13,7 @@ import threading
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "bench")]
-PARTS = ["boot", "exec", "parallel", "many", "flood", "restore", "healthy", "memory", "pause", "cycles"]
+PARTS = ["boot", "exec", "parallel", "many", "flood", "restore", "healthy", "memory", "pause", "cycles", "screen"]
 ap = argparse.ArgumentParser(description=__doc__)
 ap.add_argument("--build", default="build/rel")
 ap.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s; or floor: bare QEMU alone")
@@ -34,6 +34,7 @@ from floor import Floor, bench_floor  # noqa: E402
 from lifecycle import bench_cycles, bench_memory, bench_pause  # noqa: E402
 from measure import HEAD, check, medians, ms, pair_ratio, row, rpc_exec, spawn_wait, timed  # noqa: E402
 from restore import bench_healthy, bench_restore  # noqa: E402
+from screen import bench_screen  # noqa: E402
 
 TRUE = "/bin/true"
 
@@ -129,6 +130,7 @@ def main():
             "memory": lambda: bench_memory(deck),
             "pause": lambda: bench_pause(deck, floor, args.n),
             "cycles": lambda: bench_cycles(deck, args.cycles, args.seed),
+            "screen": lambda: bench_screen(deck),
         }
         print(f"vmdeck bench: {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), {model['vmm']} "
               f"{model['version']} ({model['accel']}), {model['mem_mib']} MiB\n{HEAD}", flush=True)

@@ -78,6 +78,7 @@ class Pty:
         if self.proc.poll() is None:
             self.proc.kill()
         self.proc.wait()
-        self.proc.stderr.close()
+        if not self.proc.stderr.closed:
+            self.proc.stderr.close()
         if self.master >= 0:
             self.hang_up()
