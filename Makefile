@@ -14,7 +14,7 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev libjson-c-dev \
 	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev libinih-dev
 DEPS_RUN   := qemu-system-x86 qemu-utils busybox-static ca-certificates
-DEPS_TEST  := tmux python3 strace ncurses-term procps btrfs-progs
+DEPS_TEST  := tmux screen python3 strace ncurses-term procps btrfs-progs
 DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 
@@ -66,7 +66,7 @@ all: $(PROGS) ## build everything (V=dev|rel|asan|tsan|cov|fuzz picks the varian
 
 # Goals that only start another make, or build nothing, must run before pkg-config is installed.
 NO_BUILD := deps run test test-unit test-asan check check-layers check-sizes format check-format bench \
-	fuzz clean help uninstall screenshots
+	fuzz soak clean help uninstall screenshots
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 -include $(PKGCFG)
 endif
@@ -238,6 +238,10 @@ bench: deps ## measure against bare QEMU in the same run; prints ratios
 	@$(MAKE) --no-print-directory V=rel all build/rel/bench-rows build/rel/tests/pane_feed
 	@python3 tests/bench/run.py --build build/rel
 
+soak: deps ## the console under sanitizers in a storm of keys, sizes and events (MINUTES=30 SEED=)
+	@$(MAKE) --no-print-directory V=asan all
+	@python3 tests/soak/soak.py --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+
 fuzz: ## run each fuzzer for 60 s
 	@$(MAKE) --no-print-directory V=fuzz fuzz-all
 
@@ -272,4 +276,4 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all unit clean help deps run test test-unit test-asan check check-layers check-sizes lint format \
-	check-format bench fuzz fuzz-all install uninstall docs check-docs screenshots
+	check-format bench soak fuzz fuzz-all install uninstall docs check-docs screenshots

@@ -14,7 +14,7 @@ import threading
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "bench")]
 PARTS = ["boot", "exec", "parallel", "many", "flood", "restore", "healthy", "memory", "pane", "pause", "cycles",
-         "rows", "console"]
+         "rows", "console", "screen"]
 ap = argparse.ArgumentParser(description=__doc__)
 ap.add_argument("--build", default="build/rel")
 ap.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s; or floor: bare QEMU alone")
@@ -38,6 +38,7 @@ from measure import HEAD, check, medians, ms, pair_ratio, row, rpc_exec, spawn_w
 from pane import bench_pane  # noqa: E402
 from restore import bench_healthy, bench_restore  # noqa: E402
 from rows import bench_rows  # noqa: E402
+from screen import bench_screen  # noqa: E402
 
 TRUE = "/bin/true"
 
@@ -140,6 +141,7 @@ def main():
             "cycles": lambda: bench_cycles(deck, args.cycles, args.seed),
             "rows": bench_rows,
             "console": bench_console,
+            "screen": lambda: bench_screen(deck),
         }
         print(f"vmdeck bench: {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), {model['vmm']} "
               f"{model['version']} ({model['accel']}), {model['mem_mib']} MiB\n{HEAD}", flush=True)

@@ -396,6 +396,41 @@ static uint64_t next_random(uint64_t *seed)
 
 /* Bytes and escape sequences at random, between resizes, rules, scrolls and draws: nothing breaks,
  * the cursor stays inside. */
+/* A guest that asks for the mouse gets it in its own encoding, and only while it has the keys. */
+static void test_mouse(void **state)
+{
+	struct env *e = *state;
+	struct pane *p = pane_new(ROWS, COLS_, on_guest, e);
+	struct mouse_event press = {.button = MOUSE_LEFT, .pressed = true},
+			   release = {.button = MOUSE_LEFT},
+			   wheel = {.button = MOUSE_DOWN, .pressed = true};
+
+	e->sent_len = 0;
+	pane_set_keys(p, true);
+	assert_false(pane_wants_mouse(p));
+	feed(p, "\x1b[?1000h\x1b[?1006h");
+	assert_true(pane_wants_mouse(p));
+	pane_mouse(p, 2, 4, &press);
+	pane_mouse(p, 2, 5, &release);
+	pane_mouse(p, 1, 1, &wheel);
+	assert_int_equal(e->sent_len, 9 + 9 + 10);
+	assert_memory_equal(e->sent, "\x1b[<0;5;3M\x1b[<0;6;3m\x1b[<65;2;2M", e->sent_len);
+	pane_set_keys(p, false);
+	assert_false(pane_wants_mouse(p));
+	pane_set_keys(p, true);
+	pane_settle(p);
+	assert_false(pane_wants_mouse(p));
+	feed(p, "\x1b[?1002h");
+	pane_reset(p);
+	assert_false(pane_wants_mouse(p));
+	/* Alt is an Esc before the character, whatever its number. */
+	e->sent_len = 0;
+	pane_key(p, KEY_MOD_ALT | 0x20ac);
+	assert_int_equal(e->sent_len, 4);
+	assert_memory_equal(e->sent, "\x1b\xe2\x82\xac", 4);
+	pane_free(p);
+}
+
 /* More parameters than the emulator has room for: colours all count, of others the first ones. */
 static void test_guard_params(void **state)
 {
@@ -499,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_guard_params),
+		cmocka_unit_test(test_mouse),
 		cmocka_unit_test(test_fuzz),
 	};
 

@@ -28,9 +28,8 @@ static void on_lost(void *user, const struct err *e)
 	link_down(user, e);
 }
 
-static void on_event(void *user, struct json_object *event, bool gap)
+void link_event(struct link *l, struct json_object *event, bool gap)
 {
-	struct link *l = user;
 	const char *name = jsonx_str(event, "name");
 
 	l->seq = (uint64_t)jsonx_int(event, "seq", (int64_t)l->seq);
@@ -47,6 +46,11 @@ static void on_stats(void *user, struct json_object *host)
 	struct link *l = user;
 
 	l->h->on_stats(l->user, host);
+}
+
+static void on_event(void *user, struct json_object *event, bool gap)
+{
+	link_event(user, event, gap);
 }
 
 static void on_subscribed(void *user, int r, struct json_object *result, const struct err *e)

@@ -33,6 +33,8 @@ void link_init(struct link *l, struct ev_loop *loop, const struct link_handler *
 void link_fini(struct link *l);
 /* Connects (blocking, at most timeout s); on failure nothing is scheduled. */
 int link_open(struct link *l, double timeout, struct err *e);
+/* What an event means to the link, then to the handler (also for tests without a daemon). */
+void link_event(struct link *l, struct json_object *event, bool gap);
 /* The operator wants the daemon that was stopped: the next try starts it, at once. False: there is
  * nothing to wake. */
 bool link_wake(struct link *l);

@@ -344,12 +344,12 @@ static bool take_unknown(wint_t first)
 {
 	size_t n = 0;
 	wint_t wc;
-	int left = first == 'O' ? 1 : 2; /* ESC [ [ A: one more */
+	int left = first == 'O' ? 1 : 2, kind; /* ESC [ [ A: one more */
 
 	term.unknown[n++] = (char)first;
-	while (left > 0 && n + 1 < sizeof(term.unknown) && get_wch(&wc) == OK) {
-		if (wc < 0x20 || wc > 0x7e) {
-			term.held = term_input_key(false, (unsigned)wc);
+	while (left > 0 && n + 1 < sizeof(term.unknown) && (kind = get_wch(&wc)) != ERR) {
+		if (kind == KEY_CODE_YES || wc < 0x20 || wc > 0x7e) {
+			term.held = term_input_key(kind == KEY_CODE_YES, (unsigned)wc);
 			break;
 		}
 		term.unknown[n++] = (char)wc;
