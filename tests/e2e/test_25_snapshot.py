@@ -193,6 +193,7 @@ class Source(SnapshotCase):
         self.deck.restore("asleep", "awake")
         self.assertEqual(self.deck.vm("awake")["state"], "running")
         self.check_works("awake")
+        self.wait_lines("awake", 0)
         first, last = line_numbers(self.logs("awake"))
         self.wait_lines("awake", last + 5)
         self.assertEqual(self.deck.vm("src")["state"], "paused")
