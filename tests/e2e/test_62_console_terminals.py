@@ -104,6 +104,15 @@ class Terminals(DeckCase):
         p.send(b"nQ")
         self.assertEqual(p.wait_end()[0], 0)
 
+    def test_no_key_stays_behind(self):
+        """A turn takes 256 keys; the one that came together with the last of them is not left for the next input."""
+        p = self.pty()
+        p.forget()
+        p.send(b"j" * 255 + b"\x1b\x0c")
+        p.wait(b"\x1b[2J", 5)
+        p.send(b"Q")
+        self.assertEqual(p.wait_end()[0], 0)
+
     def test_mouse(self):
         p = self.pty()
         p.forget()

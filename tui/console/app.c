@@ -175,12 +175,8 @@ static void on_mouse(struct app *a)
 	mouse_act(a, &ev);
 }
 
-static void on_input(struct ev_loop *loop, ev_io *w, int revents)
+static void take_keys(struct app *a)
 {
-	struct app *a = w->data;
-
-	(void)loop;
-	(void)revents;
 	for (int i = 0; i < KEYS_PER_TURN; i++) {
 		console_key k;
 		enum term_input in = term_key(&k);
@@ -196,6 +192,23 @@ static void on_input(struct ev_loop *loop, ev_io *w, int revents)
 		else
 			app_key(a, k);
 	}
+	/* What curses or term.c hold makes no descriptor readable. */
+	ev_timer_set(&a->w.more, 0, 0);
+	ev_timer_start(a->loop, &a->w.more);
+}
+
+static void on_input(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	take_keys(w->data);
+}
+
+static void on_more(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	take_keys(w->data);
 }
 
 /* ---- frames
@@ -319,6 +332,7 @@ static void init_watchers(struct app *a)
 {
 	ev_io_init(&a->w.input, on_input, STDIN_FILENO, EV_READ);
 	ev_prepare_init(&a->w.turn, on_turn);
+	ev_init(&a->w.more, on_more);
 	ev_init(&a->w.frame, on_frame);
 	ev_init(&a->w.tick, on_tick);
 	ev_init(&a->w.prefix, on_prefix_timer);
@@ -326,6 +340,7 @@ static void init_watchers(struct app *a)
 	ev_signal_init(&a->w.winch, on_winch, SIGWINCH);
 	ev_signal_init(&a->w.tstp, on_tstp, SIGTSTP);
 	ev_signal_init(&a->w.cont, on_cont, SIGCONT);
+	a->w.more.data = a;
 	a->w.input.data = a->w.turn.data = a->w.frame.data = a->w.tick.data = a;
 	a->w.prefix.data = a->w.settle.data = a;
 	a->w.winch.data = a->w.tstp.data = a->w.cont.data = a;

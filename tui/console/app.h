@@ -119,7 +119,8 @@ struct app {
 	ev_tstamp drawn;
 	struct {
 		ev_io input;
-		ev_io themes; /* theme files that change */
+		ev_io themes;  /* theme files that change */
+		ev_timer more; /* keys that are read already wait for the next turn */
 		ev_prepare turn;
 		ev_timer frame;  /* next frame while output floods in */
 		ev_timer tick;   /* ages of waits, only while there are any */
