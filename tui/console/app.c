@@ -193,6 +193,8 @@ static void take_keys(struct app *a)
 			app_key(a, k);
 	}
 	/* What curses or term.c hold makes no descriptor readable. */
+	if (ev_is_active(&a->w.more))
+		return;
 	ev_timer_set(&a->w.more, 0, 0);
 	ev_timer_start(a->loop, &a->w.more);
 }
