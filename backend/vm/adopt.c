@@ -60,6 +60,8 @@ static void not_adopted(struct vm *vm, const struct err *e)
 		flow_fail(&vm->flow, e); /* vm is gone now */
 	else if (vm->state == VM_STOPPING)
 		vm_end(vm, VM_STOPPED, "killed"); /* the operator was quicker */
+	else if (vm->asked_poweroff)
+		vm_end(vm, VM_STOPPED, "powered off"); /* it was going already: see take_over() */
 	else
 		vm_end(vm, VM_FAILED, why);
 }

@@ -199,6 +199,11 @@ static void test_adopt(void **state)
 	assert_int_equal(vm->state, VM_STOPPED);
 	assert_string_equal(vm->reason, "powered off");
 	assert_int_equal(vm_remove(vm, NULL), 0);
+	/* Its monitor may have gone already while its process has not. */
+	vm = adopt("stopping", pid);
+	script_answer(-EIO);
+	assert_int_equal(vm->state, VM_STOPPED);
+	assert_int_equal(vm_remove(vm, NULL), 0);
 	w_end_process(pid);
 }
 
