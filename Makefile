@@ -47,20 +47,23 @@ Q := $(if $(V1),,@)
 
 # ---- objects: one archive a folder ---------------------------------------------------------------
 LIBDIRS := backend/base backend/api backend/vsock backend/vmm backend/image backend/guest \
-	backend/events backend/rpc backend/snapshot backend/vm
+	backend/events backend/rpc backend/snapshot backend/vm backend/record
 objs     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 lib      = $(B)/$(subst /,-,$(1)).a
 AGENT_SRC := $(wildcard agent/*.c)
-TUI_SRC   := $(wildcard tui/*.c tui/cli/*.c tui/console/*.c)
+TUI_SRC   := $(wildcard tui/*.c tui/cli/*.c tui/console/*.c tui/record/*.c)
+RPL_SRC   := $(wildcard backend/replay/*.c)
 DMN_SRC   := $(wildcard backend/daemon/*.c)
 VSOCK_SRC := $(wildcard backend/vsock/*.c)
 
 WIRE_O    := $(B)/agent/wire.o $(B)/agent/wire_payload.o
-LIBS_TUI  := $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
+LIBS_TUI  := $(call lib,backend/record) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
 	$(call lib,backend/vmm) $(call lib,backend/events) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 
-PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/vmdeck-vsock.so
+LIBS_RPL  := $(foreach d,record rpc events api base,$(call lib,backend/$(d))) $(WIRE_O)
+
+PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-replay $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/vmdeck-vsock.so
 
 all: $(PROGS) ## build everything (V=dev|rel|asan|tsan|cov|fuzz picks the variant)
 
@@ -101,6 +104,10 @@ endef
 $(foreach d,$(LIBDIRS),$(eval $(call lib_rule,$(d))))
 
 $(B)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(LIBS_DMN)
+	@echo "  LD   $(@F)"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
+
+$(B)/vmdeck-replay: $(RPL_SRC:%.c=$(B)/%.o) $(LIBS_RPL)
 	@echo "  LD   $(@F)"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
 
@@ -146,14 +153,14 @@ $(TESTBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/vmm_process.o $(L
 	@mkdir -p $(@D)
 	@echo "  LD   testbin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
-	@for p in vmdeck-agent vmdeck-agent-host vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+	@for p in vmdeck-agent vmdeck-agent-host vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
 
 # The daemon that ends itself at the step of a flow that it is told (tests/support/flow_die.c).
 $(DIEBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/flow_die.o $(LIBS_DMN)
 	@mkdir -p $(@D)
 	@echo "  LD   diebin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
-	@for p in vmdeck-agent vmdeck-agent-host vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+	@for p in vmdeck-agent vmdeck-agent-host vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
 
 # ---- the two commands, and what they need ----------------------------------------------------------
 # Packages come first: on a fresh machine nothing below can start without them.
@@ -241,7 +248,7 @@ fuzz-all: $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 install: all ## install below PREFIX (/usr/local), honouring DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/vmdeck $(DESTDIR)$(PREFIX)/share/vmdeck/themes
 	install -m 755 $(B)/vmdeck $(B)/vmdeckd $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/vmdeck-agent $(B)/vmdeck-vsock.so $(DESTDIR)$(PREFIX)/lib/vmdeck
+	install -m 755 $(B)/vmdeck-agent $(B)/vmdeck-replay $(B)/vmdeck-vsock.so $(DESTDIR)$(PREFIX)/lib/vmdeck
 	install -m 644 themes/*.theme $(DESTDIR)$(PREFIX)/share/vmdeck/themes
 
 uninstall: ## remove what install put there

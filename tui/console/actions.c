@@ -15,6 +15,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #define RESTORES  CONTEXT_RESTORES
 #define IMAGES    CONTEXT_IMAGES
 #define EVENTS    CONTEXT_EVENTS
+#define REPLAY    CONTEXT_REPLAY
 #define ALL       CONTEXT_ALL
 #define NONE      NEED_NONE
 #define ROW       NEED_ROW
@@ -41,6 +42,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef RESTORES
 #undef IMAGES
 #undef EVENTS
+#undef REPLAY
 #undef ALL
 #undef ROW
 #undef SNAPSHOT
@@ -75,7 +77,7 @@ enum action action_by_key(unsigned context, console_key k)
 /* Names behind the prefix key are no commands: there is no command line there. */
 static bool is_command(enum action a)
 {
-	return action_table[a].contexts & CONTEXT_ALL;
+	return action_table[a].contexts & (CONTEXT_ALL | CONTEXT_REPLAY);
 }
 
 enum action action_by_name(const char *name, size_t n)
@@ -147,6 +149,10 @@ bool action_allowed(enum action a, const struct action_on *on, char *why, size_t
 	const struct action_info *info = &action_table[a];
 	enum action_need need = info->need;
 
+	if (info->contexts == CONTEXT_REPLAY && !(on->context & CONTEXT_REPLAY)) {
+		snprintf(why, n, "%s: only in a replay (vmdeck replay FILE)", info->name);
+		return false;
+	}
 	if (!(info->contexts & on->context)) {
 		snprintf(why, n, "%s: not in this view (1 VMs, 2 snapshots, 4 images)", info->name);
 		return false;

@@ -99,6 +99,11 @@ void app_key(struct app *a, console_key k)
 	}
 	if (attach_key(a, k))
 		return;
+	act = a->replay ? action_by_key(CONTEXT_REPLAY, k) : ACT_NONE;
+	if (act != ACT_NONE) {
+		action_run(a, act, "");
+		return;
+	}
 	act = action_by_key(a->at != VIEW_VMS        ? views[a->at]->context
 			    : a->focus == FOCUS_PANE ? CONTEXT_PANE
 						     : CONTEXT_LIST,
@@ -141,7 +146,9 @@ static void draw_now(struct app *a)
 
 static void want_tick(struct app *a)
 {
-	if (app_has_waits(a) == (bool)ev_is_active(&a->w.tick))
+	bool wanted = app_has_waits(a) || replay_playing(a) || a->recorder;
+
+	if (wanted == (bool)ev_is_active(&a->w.tick))
 		return;
 	if (ev_is_active(&a->w.tick)) {
 		ev_timer_stop(a->loop, &a->w.tick);
@@ -189,6 +196,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
+	replay_tick(w->data);
 	app_dirty(w->data);
 }
 
@@ -300,12 +308,15 @@ void app_init(struct app *a, const struct console_opts *o)
 	link_init(&a->link, a->loop, &app_link_handler, a);
 	decks_init(&a->decks, &a->hub, &a->link, &decks_handler, a);
 	init_watchers(a);
+	if (o->replay)
+		replay_init(a);
 }
 
 void app_fini(struct app *a)
 {
 	while (a->top)
 		app_pop(a);
+	record_fini(a);
 	calls_fini(a);
 	attach_fini(a);
 	decks_fini(&a->decks);
@@ -313,6 +324,7 @@ void app_fini(struct app *a)
 	feed_hub_fini(&a->hub);
 	for (int i = 0; i < VIEW__COUNT; i++)
 		table_fini(&a->table[i]);
+	replay_fini(a);
 	model_fini(&a->model);
 	history_fini(&a->commands);
 	history_fini(&a->execs);

@@ -5,6 +5,7 @@
 #include <ev.h>
 
 #include "tui/console/actions.h"
+#include "tui/console/clock.h"
 #include "tui/console/console.h"
 #include "tui/console/deck.h"
 #include "tui/console/edit.h"
@@ -15,10 +16,12 @@
 #include "tui/console/model.h"
 #include "tui/console/notice.h"
 #include "tui/console/paint.h"
+#include "tui/console/replay.h"
 #include "tui/console/views.h"
 
 struct app;
 struct layer;
+struct recorder;
 
 /* What lies over the base view and gets the keys first: prompt, dialog, help. */
 struct layer_ops {
@@ -81,6 +84,8 @@ struct app {
 		bool was_zoomed;   /* before the attach */
 		uint64_t ended_ns; /* the guest left by itself: keys typed ahead are dropped */
 	} keys;
+	struct replay *replay;     /* NULL: what is shown is live */
+	struct recorder *recorder; /* NULL: nothing is recorded */
 	bool pasting; /* between the marks of a paste that nobody takes */
 
 	struct layer *top;
@@ -164,6 +169,11 @@ void attach_released(void *user, struct deck *d, enum tab tab);
 void attach_fini(struct app *a);
 /* "KEYS: guest", with what it waits for. */
 const char *attach_text(const struct app *a);
+
+/* ---- act_record.c */
+void record_fini(struct app *a);
+/* " REC 1.2 MiB ", while one is made. */
+const char *record_text(const struct app *a, char *out, size_t n);
 
 /* ---- dispatch.c */
 void action_run(struct app *a, enum action act, const char *arg);

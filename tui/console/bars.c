@@ -76,7 +76,7 @@ static void draw_making(struct app *a, struct pen *pen, const struct deck_vm *vm
 
 static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
 {
-	uint64_t now = wall_ns();
+	uint64_t now = clock_wall_ns();
 	double age = now > vm->wait.since_ns ? (double)(now - vm->wait.since_ns) / 1e9 : 0;
 
 	pen_printf(pen, ROLE_WAIT, " %s %s: %s since %.1f s",

@@ -62,7 +62,7 @@ static void command_complete(struct app *a, struct edit *ed, char *out, size_t n
 	}
 	out[0] = '\0';
 	for (int i = 0; i < ACT__COUNT && len < n; i++)
-		if ((action_table[i].contexts & CONTEXT_ALL) &&
+		if ((action_table[i].contexts & (CONTEXT_ALL | CONTEXT_REPLAY)) &&
 			strncmp(action_table[i].name, full, strlen(full)) == 0)
 			len += (size_t)snprintf(out + len, n - len, "%s ", action_table[i].name);
 }

@@ -73,17 +73,23 @@ void draw_head(struct app *a)
 	struct pen pen = pen_at(&a->paint, a->layout.head), right;
 	const struct deck_image *mini = model_image(&a->model, "mini");
 	const char *text = "";
+	char said[64];
+	enum role role = a->replay || a->recorder ? ROLE_HEAD_RECORDING : ROLE_HEAD_STRONG;
 
 	if (a->layout.head.h == 0)
 		return;
 	/* Only what is out of order; it has its place before the rest. */
 	if (!a->link.client && a->model.loaded)
 		text = " daemon lost, reconnecting ";
+	else if (a->replay)
+		text = replay_text(a, said, sizeof(said));
+	else if (a->recorder)
+		text = record_text(a, said, sizeof(said));
 	else if (mini && mini->stale)
 		text = " image mini: out of date ";
 	right = pen;
 	right.x = max_of(pen.x, pen.end - text_columns(text));
-	pen_put(&right, ROLE_HEAD_STRONG, text);
+	pen_put(&right, role, text);
 	pen.end = max_of(pen.x, pen.end - text_columns(text));
 	pen_put(&pen, ROLE_HEAD_STRONG, " vmdeck ");
 	put_tabs(a, &pen);

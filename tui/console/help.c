@@ -36,8 +36,13 @@ static void add_actions(struct help *h, const char *title, unsigned contexts, un
 	add(h, HELP_BLANK, ACT_NONE, NULL);
 }
 
-static void help_fill(struct help *h)
+static void help_fill(struct help *h, bool replay)
 {
+	if (replay) {
+		add_actions(h, "In this replay", CONTEXT_REPLAY, 0);
+		h->count--; /* no blank line: the next title belongs close */
+		add_actions(h, "", CONTEXT_REPLAY, 1);
+	}
 	add_actions(h, "Do something", CONTEXT_ALL, 1);
 	add_actions(h, "Move and look", CONTEXT_ALL, 0);
 	add(h, HELP_TITLE, ACT_NONE, "While the guest has the keys (C-] or F12, then)");
@@ -96,7 +101,7 @@ static void draw_action(struct app *a, struct pen *pen, enum action act)
 	pen_put(pen, ROLE_DIALOG, "  ");
 	pen_column(pen, ROLE_DIALOG_KEY, 14, info->keys);
 	pen_put(pen, ROLE_DIALOG, " ");
-	snprintf(name, sizeof(name), "%s%s", info->contexts & CONTEXT_ALL ? ":" : "", info->name);
+	snprintf(name, sizeof(name), "%s%s", info->contexts & (CONTEXT_ALL | CONTEXT_REPLAY) ? ":" : "", info->name);
 	if (a->cols >= 76)
 		pen_column(pen, ROLE_DIALOG_HINT, 15, name);
 	pen_put(pen, ROLE_DIALOG, info->help);
@@ -145,6 +150,6 @@ void help_open(struct app *a)
 	struct help *h = xcalloc(1, sizeof(*h));
 
 	h->layer.ops = &help_layer;
-	help_fill(h);
+	help_fill(h, a->replay != NULL);
 	app_push(a, &h->layer);
 }

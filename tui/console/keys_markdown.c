@@ -45,4 +45,6 @@ void console_keys_markdown(FILE *f)
 	put_rows(f, CONTEXT_ALL, true);
 	put_rows(f, CONTEXT_ALL, false);
 	put_rows(f, CONTEXT_GUEST, false);
+	put_rows(f, CONTEXT_REPLAY, false);
+	put_rows(f, CONTEXT_REPLAY, true);
 }

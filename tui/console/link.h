@@ -21,6 +21,7 @@ struct link {
 	double delay;  /* s until the next try */
 	uint64_t seq;  /* newest event seen */
 	char why[300]; /* why it is down */
+	bool no_start; /* no daemon is started when none is there */
 };
 
 void link_init(struct link *l, struct ev_loop *loop, const struct link_handler *h, void *user);

@@ -42,6 +42,7 @@ struct paint {
 	const struct theme *theme; /* borrowed */
 	enum depth depth;
 	bool ascii;
+	struct plane *plane; /* NULL: who painted what is not noted */
 	struct {
 		unsigned attr; /* curses attributes */
 		int fg, bg;    /* curses colours */

@@ -46,7 +46,8 @@ struct deck_image *app_image(struct app *a)
 struct action_on app_on(struct app *a)
 {
 	return (struct action_on){
-		.context = views[a->at]->context | (a->keys.deck ? CONTEXT_GUEST : 0u),
+		.context = views[a->at]->context | (a->keys.deck ? CONTEXT_GUEST : 0u) |
+			   (a->replay ? CONTEXT_REPLAY : 0u),
 		.row = app_table(a)->count > 0,
 		.vm = app_selected(a),
 		.snapshot = app_snapshot(a),

@@ -1,5 +1,6 @@
 /* Rows of a view: filter, order, widths, and how numbers are written in them. */
 #include "tui/console/table.h"
+#include "tui/console/clock.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -177,7 +178,7 @@ void cell_ms(struct cell *c, double ms)
 
 char *time_text(char *out, size_t n, uint64_t wall)
 {
-	time_t when = (time_t)(wall / 1000000000), now = (time_t)(wall_ns() / 1000000000);
+	time_t when = (time_t)(wall / 1000000000), now = (time_t)(clock_wall_ns() / 1000000000);
 	struct tm tm;
 
 	out[0] = '\0';
