@@ -278,6 +278,7 @@ static void start_watchers(struct app *a)
 	ev_signal_start(a->loop, &a->w.winch);
 	ev_signal_start(a->loop, &a->w.tstp);
 	ev_signal_start(a->loop, &a->w.cont);
+	screenshot_init(a);
 }
 
 static void load_theme(struct app *a)

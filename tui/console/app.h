@@ -107,6 +107,7 @@ struct app {
 		ev_timer prefix; /* hints of the prefix key */
 		ev_timer settle; /* streams open when the selection rests */
 		ev_signal winch, tstp, cont;
+		ev_signal shot; /* SIGUSR1: a screenshot into VMDECK_SCREENSHOT, if that is set */
 	} w;
 };
 
@@ -174,6 +175,9 @@ const char *attach_text(const struct app *a);
 void record_fini(struct app *a);
 /* " REC 1.2 MiB ", while one is made. */
 const char *record_text(const struct app *a, char *out, size_t n);
+
+/* ---- screenshot.c */
+void screenshot_init(struct app *a); /* SIGUSR1 */
 
 /* ---- dispatch.c */
 void action_run(struct app *a, enum action act, const char *arg);

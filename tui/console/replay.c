@@ -146,6 +146,10 @@ const char *replay_text(const struct app *a, char *out, size_t n)
 
 	if (p->speed && p->speed != 1000)
 		snprintf(speed, sizeof(speed), " x%g", p->speed / 1000.);
+	if (!p->speed) {
+		snprintf(out, n, " REPLAY ");
+		return out;
+	}
 	snprintf(out, n, " REPLAY %s/%s%s%s ", time_of(now, sizeof(now), position(p)),
 		time_of(length, sizeof(length), (double)p->length_ms), speed,
 		p->playing                            ? ""

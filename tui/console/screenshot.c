@@ -2,6 +2,7 @@
 #include <curses.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 
 #include "tui/console/act.h"
@@ -81,6 +82,22 @@ static int shoot(struct app *a, const char *path)
 	free(p.role);
 	r = ferror(f) ? -EIO : 0;
 	return fclose(f) == 0 ? r : -errno;
+}
+
+/* Also while a dialog has the keys, where no command can be typed. */
+static void on_usr1(struct ev_loop *loop, ev_signal *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	(void)shoot(w->data, getenv("VMDECK_SCREENSHOT"));
+}
+
+void screenshot_init(struct app *a)
+{
+	ev_signal_init(&a->w.shot, on_usr1, SIGUSR1);
+	a->w.shot.data = a;
+	if (getenv("VMDECK_SCREENSHOT"))
+		ev_signal_start(a->loop, &a->w.shot);
 }
 
 void act_SCREENSHOT(struct app *a, const char *arg)
