@@ -1,4 +1,6 @@
-// LIBS: api base
+// LIBS: record api base
+// OBJS: tui/console/act_record.c tui/console/clock.c tui/console/replay.c tui/console/screenshot.c
+// OBJS: tui/record/recorder.c tui/record/streams.c
 // OBJS: tui/console/act_console.c tui/console/act_move.c tui/console/act_snapshot.c
 // OBJS: tui/console/act_vm.c tui/console/actions.c tui/console/app.c tui/console/attach.c
 // OBJS: tui/console/bars.c tui/console/boot_dialog.c tui/console/calls.c tui/console/colour.c
