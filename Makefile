@@ -69,7 +69,7 @@ all: $(PROGS) ## build everything (V=dev|rel|asan|tsan|cov|fuzz picks the varian
 
 # Goals that only start another make, or build nothing, must run before pkg-config is installed.
 NO_BUILD := deps run test test-unit test-asan check check-layers check-sizes format check-format bench \
-	fuzz clean help uninstall screenshots
+	fuzz clean help uninstall screenshots recording
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 -include $(PKGCFG)
 endif
@@ -204,9 +204,19 @@ docs: all ## write the tables of README.md from the programs
 check-docs: all ## fail when the tables of README.md are not what the programs say
 	@python3 tests/docs.py --check --build $(B)
 
-screenshots: deps ## drive the console over real VMs and write screenshots/*.svg
+screenshots: deps ## show the recorded session in the console and write screenshots/*.svg (and .png with rsvg-convert)
 	@$(MAKE) --no-print-directory all
-	@python3 tests/screens/shot.py --build $(B)
+	@python3 tests/screens/screens.py --build $(B) --svg screenshots
+
+recording: deps ## real VMs do what the screens show: writes tests/screens/session.rec.xz anew (then: screens-update)
+	@$(MAKE) --no-print-directory all
+	@python3 tests/screens/record.py --build $(B)
+
+screens: all ## compare the console's screens of the recorded session with tests/screens/*.txt
+	@python3 tests/screens/screens.py --build $(B)
+
+screens-update: all ## take the present screens over into tests/screens/*.txt
+	@python3 tests/screens/screens.py --build $(B) --update
 
 check-sizes: ## prove that files and functions are small
 	@python3 tests/check_sizes.py
@@ -264,4 +274,4 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all unit clean help deps run test test-unit test-asan check check-layers check-sizes lint format \
-	check-format bench fuzz fuzz-all install uninstall docs check-docs screenshots
+	check-format bench fuzz fuzz-all install uninstall docs check-docs screenshots recording screens screens-update

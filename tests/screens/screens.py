@@ -3,10 +3,11 @@
 then shows, as text and a letter a cell for the role that painted it, must be NAME.txt. A terminal emulator of its own
 (tmux) must show the same text. --update writes the NAME.txt anew, --svg the pictures.
 
-A script has a line a step: size COLSxROWS, option ARGS (of vmdeck replay), env NAME=VALUE, at MARK or SECONDS (these
-before the others), keys NAME... (as tmux calls them), type TEXT, wait TEXT, picture NAME TITLE. Nothing sleeps."""
+A script has a line a step: size COLSxROWS, option ARGS (of vmdeck replay), env NAME=VALUE, at MARK, at first TEXT (the first
+line of the recording with it) or at SECONDS (these before the others), keys NAME... (as tmux calls them), type TEXT, wait TEXT, picture NAME TITLE. Nothing sleeps."""
 import argparse
 import difflib
+import json
 import lzma
 import os
 import pathlib
@@ -14,6 +15,7 @@ import re
 import select
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -58,8 +60,11 @@ class Recording:
         self.path.write_text(self.text)
 
     def seconds(self, at):
-        m = re.search(rf'"ms":(\d+),"mark":"{re.escape(at)}"', self.text)
-        return int(m.group(1)) / 1000 if m else float(at)
+        text = at[6:] if at.startswith("first ") else f'"mark":"{at}"'
+        for line in self.text.splitlines():
+            if text in line:
+                return json.loads(line)["ms"] / 1000
+        return float(at)
 
 
 class Screen:
@@ -167,6 +172,13 @@ class Screen:
         return svg(text, cols, rows, (int(x), int(y)) if on == "1" else None, self.script["picture"][1])
 
 
+def write_png(path, folder):
+    """Where rsvg-convert is installed; PNGs depend on fonts, so they are no part of the sources."""
+    if shutil.which("rsvg-convert"):
+        folder.mkdir(exist_ok=True)
+        subprocess.run(["rsvg-convert", "-o", folder / f"{path.stem}.png", path], check=True)
+
+
 def diff(want, got, a, b):
     return "\n".join(difflib.unified_diff(want, got, a, b, lineterm="", n=1))
 
@@ -194,6 +206,7 @@ def check(build, name, recording, folder, update=False, svg_to=None):
             path = pathlib.Path(svg_to) / f"{script['picture'][0]}.svg"
             path.write_text(screen.picture())
             print(f"{path}: {path.stat().st_size // 1024} kB")
+            write_png(path, pathlib.Path(build) / "screenshots")
     except AssertionError as x:
         return str(x)
     finally:

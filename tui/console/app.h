@@ -86,7 +86,7 @@ struct app {
 	} keys;
 	struct replay *replay;     /* NULL: what is shown is live */
 	struct recorder *recorder; /* NULL: nothing is recorded */
-	bool pasting; /* between the marks of a paste that nobody takes */
+	bool pasting;              /* between the marks of a paste that nobody takes */
 
 	struct layer *top;
 	struct history commands, execs;

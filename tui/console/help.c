@@ -101,7 +101,8 @@ static void draw_action(struct app *a, struct pen *pen, enum action act)
 	pen_put(pen, ROLE_DIALOG, "  ");
 	pen_column(pen, ROLE_DIALOG_KEY, 14, info->keys);
 	pen_put(pen, ROLE_DIALOG, " ");
-	snprintf(name, sizeof(name), "%s%s", info->contexts & (CONTEXT_ALL | CONTEXT_REPLAY) ? ":" : "", info->name);
+	snprintf(name, sizeof(name), "%s%s",
+		info->contexts & (CONTEXT_ALL | CONTEXT_REPLAY) ? ":" : "", info->name);
 	if (a->cols >= 76)
 		pen_column(pen, ROLE_DIALOG_HINT, 15, name);
 	pen_put(pen, ROLE_DIALOG, info->help);

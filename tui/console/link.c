@@ -46,8 +46,7 @@ static void on_subscribed(void *user, int r, struct json_object *result, const s
 
 int link_open(struct link *l, double timeout, struct err *e)
 {
-	const struct api_opts opts = {
-		.client = "vmdeck console " VMDECK_VERSION,
+	const struct api_opts opts = {.client = "vmdeck console " VMDECK_VERSION,
 		.timeout = timeout,
 		.no_start = l->no_start};
 	struct json_object *params = json_object_new_object();
