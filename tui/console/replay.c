@@ -162,7 +162,12 @@ const char *replay_text(const struct app *a, char *out, size_t n)
 
 static void seek(struct app *a, double ms)
 {
-	control(a, "seek", "at_ms", (int64_t)max_of(ms, 0.));
+	struct replay *p = a->replay;
+
+	/* The next key counts from there, also when it comes before the answer. */
+	p->ms = max_of(0., min_of(ms, (double)p->length_ms));
+	p->at_ns = mono_ns();
+	control(a, "seek", "at_ms", (int64_t)p->ms);
 }
 
 void act_REPLAY_PAUSE(struct app *a, const char *arg)
