@@ -44,8 +44,9 @@ class Recorded(unittest.TestCase):
             self.assertEqual(list(pathlib.Path(folder).glob("vmdeck-replay-*")), [])
 
 
-class Replay(DeckCase):
-    process = True
+class Sessions(DeckCase):
+    """What the tests with and without VMs share."""
+    image = False
 
     def setUp(self):
         self.file = self.deck.dir / f"{self.id().rsplit('.', 1)[1]}.rec"
@@ -95,6 +96,30 @@ class Replay(DeckCase):
         self.mark(p, "end")
         self.end(p)
         return screen
+
+
+class Real(Sessions):
+    """With a real VM."""
+    image = True
+
+    def test_boot_exec_and_replay(self):
+        p = self.record()
+        self.deck.boot("one", "--", "sh", "-c", LINES)
+        self.shows("line-5")
+        self.assertEqual(self.deck.sh("one", "echo done"), "done\n")
+        live = Terminal([BUILD / "vmdeck"], self.deck.env)
+        self.addCleanup(live.close)
+        screen = live.wait(lambda s: "line-5" in s and len(rows(s)) == 1)
+        self.end(p)
+        t = self.replay("--paused", "--from", "1000")
+        again = t.wait(lambda s: "line-5" in s and len(rows(s)) == 1)
+        self.assertEqual(rows(again), rows(screen))
+        self.assertRegex(self.file.read_text(), '"name":"exec.exit"|"name":"exec')
+
+
+class Replay(Sessions):
+    """VMs as ordinary processes."""
+    process = True
 
     def test_same_screen_and_jumps(self):
         live = self.session()

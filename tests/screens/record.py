@@ -22,6 +22,7 @@ from decklib import Deck, wait_for  # noqa: E402
 
 WEB = "httpd -p 8080; exec top -d 1"
 BUSY = "setsid sha256sum /dev/zero </dev/null >/dev/null 2>&1 &"
+EDIT = "mkdir -p /tmp; seq 200 | sed 's/$/ is a line of the list/' >/tmp/list; exec vi /tmp/list"
 WORKER = "i=0; while :; do i=$((i+1)); echo \"job $i: done, queue $((i*7%5))\"; sleep 0.5; done"
 LIMIT = 150 * 1024
 
@@ -68,7 +69,8 @@ def act(deck, s):
     deck.run("exec", "web", "--", "sh", "-c", BUSY)
     s.shows("sha256sum")
     deck.run("boot", "--name", "worker", "--", "sh", "-c", WORKER)
-    deck.run("boot", "--name", "db")
+    deck.run("boot", "--name", "db", "-t", "--", "sh", "-c", EDIT)
+    s.shows("20 is a line of the list")
     deck.run("pause", "db")
     s.mark("vms")
     api = deck.popen("boot", "--name", "api")
