@@ -10,7 +10,7 @@ import sys
 import tempfile
 import unittest
 
-from decklib import BUILD, LIMIT, ROOT, DeckCase, alive, processes_with, wait_for
+from decklib import BUILD, LIMIT, ROOT, DeckCase, Rpc, alive, processes_with, wait_for
 from tmuxlib import Terminal
 
 sys.path.insert(0, str(ROOT / "tests" / "screens"))
@@ -234,3 +234,67 @@ class Replay(Sessions):
         bad.write_text('{"vmdeck_recording":1}\n{"ms":-4,"mark":"x"}\n')
         self.assertIn("line 2", self.deck.error("replay", bad, "--asciicast", cast))
         self.assertIn("cannot", self.deck.error("replay", self.deck.dir / "none", "--asciicast", cast))
+
+
+class Helper(unittest.TestCase):
+    """vmdeck-replay by itself, with a recording that nobody would make."""
+    LINES = [
+        {"vmdeck_recording": 1, "version": "x" * 300, "host": 7, "wall_ns": -5},
+        {"ms": 0, "answer": "vm.list", "asked": 0, "result": [{"id": "a", "name": "one"}, {"id": 7}, None, "b"]},
+        {"ms": 0, "answer": "image.list", "result": {"no": "list"}},
+        {"ms": 0, "answer": "event.list", "asked": 99, "result": [{"seq": -3}, None, {"seq": 1, "name": "n"}]},
+        {"ms": 1, "answer": "vm.get", "of": "b", "asked": -4, "result": ["no VM"]},
+        {"ms": 2, "event": {"name": "vm.state", "vm": "a", "seq": 9, "fields": "none"}},
+        {"ms": 3, "event": {"name": "vm.state", "vm": "b", "seq": 4}},
+        {"ms": 3, "data": "output", "vm": "a", "at": 10, "bytes": "abc\u00ff"},
+        {"ms": 4, "data": "output", "vm": "a", "at": 2, "bytes": "earlier"},
+        {"ms": 5, "end": "output", "vm": "a"},
+        {"ms": 6, "mark": 7},
+        {"ms": 7, "answer": "timing.get", "of": "a", "result": {"kind": "restore", "id": "a"}},
+        {"ms": 8, "event": {"name": "vm.remove", "vm": "a", "seq": 10}},
+    ]
+
+    def test_hostile_recording(self):
+        with tempfile.TemporaryDirectory(prefix="replay-") as folder:
+            work = pathlib.Path(folder) / "work"
+            work.mkdir()
+            path, sock = pathlib.Path(folder) / "f", work / "daemon.sock"
+            path.write_text("".join(json.dumps(line) + "\n" for line in self.LINES))
+            ready, life = os.pipe(), os.pipe()
+            script = f'exec "$0" "$@" 3>&{ready[1]} 4<&{life[0]} {life[1]}>&-'
+            p = subprocess.Popen(["sh", "-c", script, str(BUILD / "vmdeck-replay"), path, sock, "0", "1000", "1"],
+                                 pass_fds=(ready[1], *life), stderr=subprocess.PIPE, text=True)
+            os.close(ready[1])
+            os.close(life[0])
+            try:
+                self.assertEqual(os.read(ready[0], 100), b"ready\n")
+                self.talk(sock)
+            finally:
+                os.close(life[1])
+                _, err = p.communicate(timeout=LIMIT)
+                os.close(ready[0])
+            self.assertEqual((p.returncode, err), (0, ""))
+            self.assertFalse(work.exists())
+
+    def talk(self, sock):
+        rpc = Rpc(sock)
+        rpc.call("hello", protocol=1)
+        rpc.call("event.subscribe")
+        for at in (0, 3, 1, 1000, 5, 0):
+            state = rpc.call("replay.control", action="seek", at_ms=at)
+            self.assertEqual(state["position_us"], min(at, 8) * 1000)
+            for method in ("vm.list", "image.list", "snapshot.list", "timing.list", "event.list"):
+                self.assertIsInstance(rpc.call(method), list)
+            for method, params in (("vm.get", {"vm": "a"}), ("timing.get", {"id": "a"}), ("vm.kill", {"vm": "a"})):
+                rpc.answer(rpc.send(method, **params))
+            stream = Rpc(sock)
+            stream.answer(stream.send("vm.logs", vm="a"))
+            stream.close()
+        numbers = []
+        rpc.call("replay.control", action="speed", speed=16000)
+        rpc.call("replay.control", action="play")
+        while len(numbers) < 3:
+            numbers.append(rpc.next_event()["seq"])
+        self.assertEqual(numbers, sorted(set(numbers)))  # they never fall, whatever the recording says
+        self.assertIn("does nothing here", rpc.answer(rpc.send("vm.boot"))[1])
+        rpc.close()
