@@ -199,7 +199,7 @@ class Replay(Sessions):
         t.wait(" REC ")
         self.shows("line-5")
         t.keys(":")
-        t.type("mark-recording here")
+        t.type("record-mark here")
         t.keys("Enter")
         t.wait("marked")
         t.keys(":")

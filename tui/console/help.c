@@ -36,13 +36,8 @@ static void add_actions(struct help *h, const char *title, unsigned contexts, un
 	add(h, HELP_BLANK, ACT_NONE, NULL);
 }
 
-static void help_fill(struct help *h, bool replay)
+static void help_fill(struct help *h)
 {
-	if (replay) {
-		add_actions(h, "In this replay", CONTEXT_REPLAY, 0);
-		h->count--; /* no blank line: the next title belongs close */
-		add_actions(h, "", CONTEXT_REPLAY, 1);
-	}
 	add_actions(h, "Do something", CONTEXT_ALL, 1);
 	add_actions(h, "Move and look", CONTEXT_ALL, 0);
 	add(h, HELP_TITLE, ACT_NONE, "While the guest has the keys (C-] or F12, then)");
@@ -50,6 +45,11 @@ static void help_fill(struct help *h, bool replay)
 		if (action_table[i].contexts & CONTEXT_GUEST)
 			add(h, HELP_ACTION, (enum action)i, NULL);
 	add(h, HELP_TEXT, ACT_NONE, "C-] C-]  sends C-] itself to the guest");
+	add(h, HELP_BLANK, ACT_NONE, NULL);
+	add(h, HELP_TITLE, ACT_NONE, "In a replay (vmdeck replay FILE)");
+	for (int i = 0; i < ACT__COUNT; i++)
+		if (action_table[i].contexts == CONTEXT_REPLAY)
+			add(h, HELP_ACTION, (enum action)i, NULL);
 	add(h, HELP_BLANK, ACT_NONE, NULL);
 	add(h, HELP_TITLE, ACT_NONE, "Good to know");
 	add(h, HELP_TEXT, ACT_NONE,
@@ -151,6 +151,6 @@ void help_open(struct app *a)
 	struct help *h = xcalloc(1, sizeof(*h));
 
 	h->layer.ops = &help_layer;
-	help_fill(h, a->replay != NULL);
+	help_fill(h);
 	app_push(a, &h->layer);
 }
