@@ -79,8 +79,8 @@ class Screen:
         env = {"PATH": os.environ["PATH"], "HOME": folder, "XDG_CONFIG_HOME": folder, "VMDECK_SCREENSHOT": self.fifo,
                "TMPDIR": folder, **script["env"]}
         pairs = [f"{k}={v}" for k, v in script["env"].items()]
-        argv = ["env", "-u", "NO_COLOR", "-u", "COLORTERM", "-u", "VMDECK_THEME", "TZ=UTC", "TERM=tmux-256color", *pairs, build / "vmdeck", "replay", "--paused", "--from",
-                f"{recording.seconds(script['at']):.3f}", *script["options"], recording.path]
+        argv = ["env", "-u", "NO_COLOR", "-u", "COLORTERM", "-u", "VMDECK_THEME", "TZ=UTC", "TERM=tmux-256color",
+                *pairs, build / "vmdeck", "replay", "--paused", "--from", f"{recording.seconds(script['at']):.3f}", *script["options"], recording.path]
         cols, rows = script["size"]
         self.t = Terminal(argv, env, cols=cols, rows=rows)
 
