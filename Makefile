@@ -47,26 +47,29 @@ Q := $(if $(V1),,@)
 
 # ---- objects: one archive a folder ---------------------------------------------------------------
 LIBDIRS := backend/base backend/api backend/vsock backend/vmm backend/image backend/guest \
-	backend/events backend/rpc backend/snapshot backend/vm
+	backend/events backend/rpc backend/snapshot backend/vm backend/record
 objs     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 lib      = $(B)/$(subst /,-,$(1)).a
 AGENT_SRC := $(wildcard agent/*.c)
-TUI_SRC   := $(wildcard tui/*.c tui/cli/*.c tui/console/*.c)
+TUI_SRC   := $(wildcard tui/*.c tui/cli/*.c tui/console/*.c tui/record/*.c)
+RPL_SRC   := $(wildcard backend/replay/*.c)
 DMN_SRC   := $(wildcard backend/daemon/*.c)
 VSOCK_SRC := $(wildcard backend/vsock/*.c)
 
 WIRE_O    := $(B)/agent/wire.o $(B)/agent/wire_payload.o
-LIBS_TUI  := $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
+LIBS_TUI  := $(call lib,backend/record) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
 	$(call lib,backend/vmm) $(call lib,backend/events) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 
-PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/vmdeck-vsock.so
+LIBS_RPL  := $(foreach d,record rpc events api base,$(call lib,backend/$(d))) $(WIRE_O)
+
+PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-replay $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/vmdeck-vsock.so
 
 all: $(PROGS) ## build everything (V=dev|rel|asan|tsan|cov|fuzz picks the variant)
 
 # Goals that only start another make, or build nothing, must run before pkg-config is installed.
 NO_BUILD := deps run test test-unit test-asan check check-layers check-sizes format check-format bench \
-	fuzz soak clean help uninstall screenshots
+	fuzz soak clean help uninstall screenshots recording
 ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 -include $(PKGCFG)
 endif
@@ -101,6 +104,10 @@ endef
 $(foreach d,$(LIBDIRS),$(eval $(call lib_rule,$(d))))
 
 $(B)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(LIBS_DMN)
+	@echo "  LD   $(@F)"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
+
+$(B)/vmdeck-replay: $(RPL_SRC:%.c=$(B)/%.o) $(LIBS_RPL)
 	@echo "  LD   $(@F)"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
 
@@ -151,14 +158,14 @@ $(TESTBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/vmm_process.o $(L
 	@mkdir -p $(@D)
 	@echo "  LD   testbin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
-	@for p in vmdeck-agent vmdeck-agent-host vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+	@for p in vmdeck-agent vmdeck-agent-host vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
 
 # The daemon that ends itself at the step of a flow that it is told (tests/support/flow_die.c).
 $(DIEBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/flow_die.o $(LIBS_DMN)
 	@mkdir -p $(@D)
 	@echo "  LD   diebin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
-	@for p in vmdeck-agent vmdeck-agent-host vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+	@for p in vmdeck-agent vmdeck-agent-host vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
 
 # Feeds a file into a pane of the console, for tests and measurements beside tmux.
 PANE_FEED_O := $(patsubst %.c,$(B)/%.o,$(wildcard tui/console/pane*.c tui/console/grid*.c tui/console/scroll_*.c \
@@ -212,9 +219,19 @@ docs: all ## write the tables of README.md from the programs
 check-docs: all ## fail when the tables of README.md are not what the programs say
 	@python3 tests/docs.py --check --build $(B)
 
-screenshots: deps ## drive the console over real VMs and write screenshots/*.svg
+screenshots: deps ## show the recorded session in the console and write screenshots/*.svg (and .png with rsvg-convert)
 	@$(MAKE) --no-print-directory all
-	@python3 tests/screens/shot.py --build $(B)
+	@python3 tests/screens/screens.py --build $(B) --svg screenshots
+
+recording: deps ## real VMs do what the screens show: writes tests/screens/session.rec.xz anew (then: screens-update)
+	@$(MAKE) --no-print-directory all
+	@python3 tests/screens/record.py --build $(B)
+
+screens: all ## compare the console's screens of the recorded session with tests/screens/*.txt
+	@python3 tests/screens/screens.py --build $(B)
+
+screens-update: all ## take the present screens over into tests/screens/*.txt
+	@python3 tests/screens/screens.py --build $(B) --update
 
 check-sizes: ## prove that files and functions are small
 	@python3 tests/check_sizes.py
@@ -260,7 +277,7 @@ fuzz-all: $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 install: all ## install below PREFIX (/usr/local), honouring DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/vmdeck $(DESTDIR)$(PREFIX)/share/vmdeck/themes
 	install -m 755 $(B)/vmdeck $(B)/vmdeckd $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/vmdeck-agent $(B)/vmdeck-vsock.so $(DESTDIR)$(PREFIX)/lib/vmdeck
+	install -m 755 $(B)/vmdeck-agent $(B)/vmdeck-replay $(B)/vmdeck-vsock.so $(DESTDIR)$(PREFIX)/lib/vmdeck
 	install -m 644 themes/*.theme $(DESTDIR)$(PREFIX)/share/vmdeck/themes
 
 uninstall: ## remove what install put there
@@ -276,4 +293,4 @@ help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 .PHONY: all unit clean help deps run test test-unit test-asan check check-layers check-sizes lint format \
-	check-format bench soak fuzz fuzz-all install uninstall docs check-docs screenshots
+	check-format bench soak fuzz fuzz-all install uninstall docs check-docs screenshots recording screens screens-update

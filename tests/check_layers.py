@@ -15,12 +15,16 @@ ALLOWED = {
     "backend/image": {"backend/image", "backend/base"},
     "backend/guest": {"backend/guest", "backend/base", "agent/wire.h"},
     "backend/rpc": {"backend/rpc", "backend/api/proto.h", "backend/api/proto.def", "backend/events", "backend/base"},
+    "backend/net": {"backend/net", "backend/base"},
     "backend/snapshot": {"backend/snapshot", "backend/base"},
     "backend/vm": {"backend/vm", "backend/vmm", "backend/snapshot", "backend/events/timings.h", "backend/guest", "backend/image", "backend/base", "agent/wire.h"},
+    "backend/record": {"backend/record", "backend/base"},
+    "backend/replay": {"backend/replay", "backend/record", "backend/rpc", "backend/base", "agent/wire.h"},
     "backend/daemon": {"backend", "agent/wire.h"},
-    "tui": {"tui", "backend/api/client.h", "backend/api/proto.h", "backend/base"},
+    "tui": {"tui", "backend/api/client.h", "backend/api/proto.h", "backend/record", "backend/base"},
+    "tui/record": {"tui/record", "backend/api/client.h", "backend/api/proto.h", "backend/record", "backend/base"},
     "tui/cli": {"tui/cli", "backend/api/client.h", "backend/api/proto.h", "backend/base"},
-    "tui/console": {"tui/console", "backend/api/client.h", "backend/api/proto.h", "backend/base"},
+    "tui/console": {"tui/console", "tui/record", "backend/api/client.h", "backend/api/proto.h", "backend/base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 

@@ -53,6 +53,10 @@ static void test_no_collisions(void **state)
 			for (unsigned c = CONTEXT_LIST; c <= CONTEXT__LAST; c <<= 1)
 				if (action_table[i].contexts & c)
 					assert_int_equal(action_by_key(c, k), i);
+		keys = action_table[i].keys;
+		while ((k = key_list_next(&keys)) != K_NONE)
+			if (action_table[i].contexts & CONTEXT_REPLAY)
+				assert_int_equal(action_by_key(CONTEXT_REPLAY, k), i);
 	}
 }
 

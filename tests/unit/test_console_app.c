@@ -1,5 +1,5 @@
-// LIBS: api base
-// OBJS: tui/console/*.c
+// LIBS: record api base
+// OBJS: tui/console/*.c tui/record/recorder.c tui/record/streams.c
 /* The whole console without a daemon and without a terminal: events and keys in, screen out. */
 #include <setjmp.h>
 #include <stdarg.h>

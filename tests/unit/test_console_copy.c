@@ -1,5 +1,5 @@
-// LIBS: api base
-// OBJS: tui/console/*.c
+// LIBS: record api base
+// OBJS: tui/console/*.c tui/record/recorder.c tui/record/streams.c
 /* Copy mode: what is selected is what is copied, what is searched for is found, and what the guest
  * writes meanwhile changes nothing of it. */
 #include <setjmp.h>

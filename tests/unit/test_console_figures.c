@@ -1,5 +1,5 @@
-// LIBS: api base
-// OBJS: tui/console/*.c
+// LIBS: record api base
+// OBJS: tui/console/*.c tui/record/recorder.c tui/record/streams.c
 /* Figures: rings, sparklines, the host view, the pages of a VM, waits with what is usual. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-// LIBS: api base
-// OBJS: tui/console/*.c
+// LIBS: record api base
+// OBJS: tui/console/*.c tui/record/recorder.c tui/record/streams.c
 /* Mouse, Alt keys, small screens: reports and keys in, screen and state out. */
 #include <setjmp.h>
 #include <stdarg.h>

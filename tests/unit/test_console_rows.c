@@ -1,5 +1,5 @@
-// LIBS: api base
-// OBJS: tui/console/*.c
+// LIBS: record api base
+// OBJS: tui/console/*.c tui/record/recorder.c tui/record/streams.c
 /* Marks, filters, order, freeze and steps back in the whole console; what is asked before something
  * is done to many. */
 #include <errno.h>

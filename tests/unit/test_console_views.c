@@ -1,5 +1,5 @@
-// LIBS: api base
-// OBJS: tui/console/*.c
+// LIBS: record api base
+// OBJS: tui/console/*.c tui/record/recorder.c tui/record/streams.c
 /* The views of the console: what their rows and details say, and what their actions do. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-// LIBS: api base
-// OBJS: tui/console/*.c
+// LIBS: record api base
+// OBJS: tui/console/*.c tui/record/recorder.c tui/record/streams.c
 /* The waterfall at several widths: nothing timed, under way, huge, without and with the usual. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-// LIBS: api base
-// OBJS: tui/console/*.c
+// LIBS: record api base
+// OBJS: tui/console/*.c tui/record/recorder.c tui/record/streams.c
 /* Several windows on one screen: whose tab each shows, who gets keys, layouts from hostile files.
  */
 #include <setjmp.h>

@@ -62,6 +62,29 @@ static const struct opt_def exec_opts[] = {
 
 static const struct opt_def shell_opts[] = {ENV, WORKDIR, USER, {0}};
 
+static const struct opt_def record_opts[] = {
+	NUMBER("seconds", 's', 1, 2678400, "N", "end after N seconds"),
+	VALUE(LIST, "output-of", 0, "VM", "output of this VM (may be repeated); default: of all",
+		"@vm"),
+	NUMBER("max-mib", 0, 1, 256, "N", "end when the file has N MiB; default 256"),
+	FLAG("quiet", 'q', "no messages"),
+	{0},
+};
+
+static const struct opt_def replay_opts[] = {
+	VALUE(STR, "speed", 's', "X", "0.25 to 16; default 1", NULL),
+	VALUE(STR, "from", 0, "TIME", "start there: seconds, or 1:30", NULL),
+	FLAG("paused", 'p', "start paused"),
+	FLAG("quit", 'q', "leave at the end"),
+	VALUE(STR, "asciicast", 0, "FILE", "no console: write what it shows as asciicast v2",
+		"@file"),
+	VALUE(STR, "size", 0, "COLSxROWS", "of the asciicast; default 100x30", NULL),
+	VALUE(STR, "theme", 0, "NAME", "colours: a file of themes/ or its name", NULL),
+	FLAG("no-color", 0, "no colours (also: NO_COLOR is set)"),
+	FLAG("ascii", 0, "no line drawing characters"),
+	{0},
+};
+
 static const struct opt_def quiet_opts[] = {FLAG("quiet", 'q', "print names only"), {0}};
 
 static const struct opt_def build_opts[] = {

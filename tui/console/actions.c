@@ -18,6 +18,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #define WINDOW    CONTEXT_WINDOW
 #define COPY      CONTEXT_COPY
 #define HOST      CONTEXT_HOST
+#define REPLAY    CONTEXT_REPLAY
 #define ALL       CONTEXT_ALL
 #define NONE      NEED_NONE
 #define ROW       NEED_ROW
@@ -47,6 +48,7 @@ const struct action_info action_table[ACT__COUNT] = {
 #undef WINDOW
 #undef COPY
 #undef HOST
+#undef REPLAY
 #undef ALL
 #undef ROW
 #undef SNAPSHOT
@@ -131,6 +133,10 @@ bool action_allowed(enum action a, const struct action_on *on, char *why, size_t
 	const struct action_info *info = &action_table[a];
 	enum action_need need = info->need;
 
+	if (info->contexts == CONTEXT_REPLAY && !(on->context & CONTEXT_REPLAY)) {
+		snprintf(why, n, "%s: only in a replay (vmdeck replay FILE)", info->name);
+		return false;
+	}
 	if (!(info->contexts & on->context)) {
 		snprintf(why, n, "%s: not in this view (1 VMs, 2 snapshots, 4 images)", info->name);
 		return false;

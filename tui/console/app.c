@@ -145,7 +145,9 @@ void app_key(struct app *a, console_key k)
 	}
 	if (window_key(a, k) || attach_key(a, k))
 		return;
-	act = action_by_key(key_context(a), k);
+	act = a->replay ? action_by_key(CONTEXT_REPLAY, k) : ACT_NONE;
+	if (act == ACT_NONE)
+		act = action_by_key(key_context(a), k);
 	if (act != ACT_NONE)
 		action_run(a, act, "");
 	else
@@ -226,7 +228,9 @@ static void draw_now(struct app *a)
 
 static void want_tick(struct app *a)
 {
-	if (app_has_waits(a) == (bool)ev_is_active(&a->w.tick))
+	bool wanted = app_has_waits(a) || replay_playing(a) || a->recorder;
+
+	if (wanted == (bool)ev_is_active(&a->w.tick))
 		return;
 	if (ev_is_active(&a->w.tick)) {
 		ev_timer_stop(a->loop, &a->w.tick);
@@ -272,6 +276,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int revents)
 {
 	(void)loop;
 	(void)revents;
+	replay_tick(w->data);
 	app_dirty(w->data);
 }
 
@@ -355,6 +360,7 @@ static void start_watchers(struct app *a)
 	ev_signal_start(a->loop, &a->w.winch);
 	ev_signal_start(a->loop, &a->w.tstp);
 	ev_signal_start(a->loop, &a->w.cont);
+	screenshot_init(a);
 }
 
 void app_init(struct app *a, const struct console_opts *o)
@@ -375,12 +381,15 @@ void app_init(struct app *a, const struct console_opts *o)
 	a->link.read_only = o->read_only;
 	decks_init(&a->decks, &a->hub, &a->link, &decks_handler, a);
 	init_watchers(a);
+	if (o->replay)
+		replay_init(a);
 }
 
 void app_fini(struct app *a)
 {
 	while (a->top)
 		app_pop(a);
+	record_fini(a);
 	calls_fini(a);
 	bulk_fini(a);
 	gather_free(a->gather);
@@ -392,6 +401,7 @@ void app_fini(struct app *a)
 	feed_hub_fini(&a->hub);
 	for (int i = 0; i < VIEW__COUNT; i++)
 		table_fini(&a->table[i]);
+	replay_fini(a);
 	model_fini(&a->model);
 	history_fini(&a->commands);
 	history_fini(&a->execs);

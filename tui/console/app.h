@@ -5,6 +5,7 @@
 #include <ev.h>
 
 #include "tui/console/actions.h"
+#include "tui/console/clock.h"
 #include "tui/console/console.h"
 #include "tui/console/deck.h"
 #include "tui/console/edit.h"
@@ -17,6 +18,7 @@
 #include "tui/console/notice.h"
 #include "tui/console/paint.h"
 #include "tui/console/undo.h"
+#include "tui/console/replay.h"
 #include "tui/console/views.h"
 #include "tui/console/windows.h"
 
@@ -24,6 +26,7 @@ struct app;
 struct layer;
 struct gather;
 struct bulk;
+struct recorder;
 
 /* What lies over the base view and gets the keys first: prompt, dialog, help. */
 struct layer_ops {
@@ -99,7 +102,9 @@ struct app {
 		uint64_t ended_ns; /* the guest left by itself: keys typed ahead are dropped */
 	} keys;
 	struct mouse mouse;
-	bool pasting; /* between the marks of a paste that nobody takes */
+	struct replay *replay;     /* NULL: what is shown is live */
+	struct recorder *recorder; /* NULL: nothing is recorded */
+	bool pasting;              /* between the marks of a paste that nobody takes */
 
 	struct layer *top;
 	struct history commands, execs, searches;
@@ -127,6 +132,7 @@ struct app {
 		ev_timer prefix; /* hints of the prefix key */
 		ev_timer settle; /* streams open when the selection rests */
 		ev_signal winch, tstp, cont;
+		ev_signal shot; /* SIGUSR1: a screenshot into VMDECK_SCREENSHOT, if that is set */
 	} w;
 };
 
@@ -223,6 +229,14 @@ void attach_released(void *user, struct deck *d, enum tab tab);
 void attach_fini(struct app *a);
 /* "KEYS: guest", with what it waits for. */
 const char *attach_text(const struct app *a);
+
+/* ---- act_record.c */
+void record_fini(struct app *a);
+/* " REC 1.2 MiB ", while one is made. */
+const char *record_text(const struct app *a, char *out, size_t n);
+
+/* ---- screenshot.c */
+void screenshot_init(struct app *a); /* SIGUSR1 */
 
 /* ---- dispatch.c */
 void action_run(struct app *a, enum action act, const char *arg);

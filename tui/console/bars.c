@@ -3,6 +3,7 @@
 
 #include "backend/base/str.h"
 #include "tui/console/app.h"
+#include "tui/console/clock.h"
 #include "tui/console/keymap.h"
 
 #define NOTICE_ROWS_MAX  4
@@ -58,8 +59,8 @@ static void draw_build(struct pen *pen, const struct deck_image *im)
 	else if (im->done)
 		pen_printf(pen, ROLE_TEXT, " %s ", str_bytes(done, sizeof(done), im->done));
 	pen_put(pen, ROLE_TEXT,
-		progress_text(im->done, im->total, im->since_ns, wall_ns(), im->total > 4096, rest,
-			sizeof(rest)));
+		progress_text(im->done, im->total, im->since_ns, clock_wall_ns(), im->total > 4096,
+			rest, sizeof(rest)));
 }
 
 static void draw_making(struct app *a, struct pen *pen, const struct deck_vm *vm)
@@ -75,8 +76,8 @@ static void draw_making(struct app *a, struct pen *pen, const struct deck_vm *vm
 		pen_printf(pen, ROLE_TEXT, " %s of %s ", str_bytes(done, sizeof(done), mk->done),
 			str_bytes(total, sizeof(total), mk->total));
 		pen_put(pen, ROLE_TEXT,
-			progress_text(mk->done, mk->total, mk->since_ns, wall_ns(), true, rest,
-				sizeof(rest)));
+			progress_text(mk->done, mk->total, mk->since_ns, clock_wall_ns(), true,
+				rest, sizeof(rest)));
 	} else if (mk->of > 0) {
 		pen_printf(pen, ROLE_TEXT_DIM, "(step %d of %d) ", mk->n, mk->of);
 	}
@@ -87,7 +88,7 @@ static void draw_wait(struct app *a, struct pen *pen, const struct deck_vm *vm)
 	char text[160];
 
 	pen_printf(pen, ROLE_WAIT, " %s %s: %s", paint_glyph(&a->paint, GLYPH_STARTING), vm->name,
-		wait_text(&vm->wait, wall_ns(), text, sizeof(text)));
+		wait_text(&vm->wait, clock_wall_ns(), text, sizeof(text)));
 	if (vm->wait.limit_s > 0)
 		pen_printf(pen, ROLE_WAIT, ", limit %g s", vm->wait.limit_s);
 	if (vm->wait.of > 0)

@@ -132,6 +132,8 @@ static void on_up(void *user)
 		app_notice(a, NOTICE_OK, "connected to the daemon again");
 	}
 	app_load(a);
+	if (a->replay)
+		replay_up(a);
 }
 
 static void on_down(void *user, const struct err *why)

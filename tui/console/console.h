@@ -12,6 +12,8 @@ struct console_opts {
 	bool no_color;      /* attributes only, as NO_COLOR asks for */
 	bool ascii;         /* no character above 127 of our own */
 	bool read_only;     /* refuses all that changes something, and has the daemon refuse it */
+	bool replay;        /* the daemon of VMDECK_RUNTIME is a vmdeck-replay */
+	bool quit_at_end;   /* of the recording */
 };
 
 /* Runs the console on stdin and stdout, which must be a terminal, until the operator leaves.

@@ -53,7 +53,7 @@ struct pane *tab_pane(struct deck_tab *t)
 
 void tab_rule(struct deck_tab *t, uint64_t wall, const char *fmt, ...)
 {
-	time_t when = (time_t)((wall ? wall : wall_ns()) / 1000000000);
+	time_t when = (time_t)((wall ? wall : clock_wall_ns()) / 1000000000);
 	char text[400], clock[16] = "";
 	struct tm tm;
 	va_list ap;

@@ -2,6 +2,7 @@
 #ifndef VMDECK_TUI_CONSOLE_DECK_IMPL_H
 #define VMDECK_TUI_CONSOLE_DECK_IMPL_H
 
+#include "tui/console/clock.h"
 #include "tui/console/deck.h"
 
 /* The pane of a tab, made when it is not there, in the present size. */

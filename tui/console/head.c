@@ -102,7 +102,7 @@ void draw_head(struct app *a)
 	struct pen pen = pen_at(&a->paint, a->layout.head);
 	const struct deck_image *mini = model_image(&a->model, "mini");
 	const char *text = "";
-	char rows[FILTER_MAX + 160];
+	char rows[FILTER_MAX + 160], said[64];
 
 	if (a->layout.head.h == 0)
 		return;
@@ -110,10 +110,14 @@ void draw_head(struct app *a)
 	if (!a->link.client && a->model.loaded)
 		text = a->link.stopped ? " daemon stopped, R starts it "
 				       : " daemon lost, reconnecting ";
-	else if (mini && mini->stale)
+	else if (!a->replay && !a->recorder && mini && mini->stale)
 		text = " image mini: out of date ";
 	if (a->opts->read_only)
 		put_right(&pen, ROLE_READ_ONLY, " READ-ONLY ");
+	if (a->replay)
+		put_right(&pen, ROLE_HEAD_RECORDING, replay_text(a, said, sizeof(said)));
+	else if (a->recorder)
+		put_right(&pen, ROLE_HEAD_RECORDING, record_text(a, said, sizeof(said)));
 	put_right(&pen, ROLE_HEAD_STRONG, text);
 	pen_put(&pen, ROLE_HEAD_STRONG, " vmdeck ");
 	rows_text(a, rows, sizeof(rows));

@@ -72,6 +72,11 @@ static void help_fill(struct help *h)
 	add(h, HELP_TEXT, ACT_NONE, h->literal);
 	add(h, HELP_BLANK, ACT_NONE, NULL);
 	add_actions(h, "In copy mode (v, or C-] [ while the guest has the keys)", CONTEXT_COPY, 0);
+	add(h, HELP_TITLE, ACT_NONE, "In a replay (vmdeck replay FILE)");
+	for (int i = 0; i < ACT__COUNT; i++)
+		if (action_table[i].contexts == CONTEXT_REPLAY)
+			add(h, HELP_ACTION, (enum action)i, NULL);
+	add(h, HELP_BLANK, ACT_NONE, NULL);
 	add(h, HELP_TITLE, ACT_NONE, "Good to know");
 	add(h, HELP_TEXT, ACT_NONE,
 		"Every action is a command too: :boot, :stop, :exec uname -a, ...");

@@ -21,11 +21,12 @@ static const struct {
 	{"window", CONTEXT_WINDOW},
 	{"guest", CONTEXT_GUEST},
 	{"copy", CONTEXT_COPY},
+	{"replay", CONTEXT_REPLAY},
 };
 const char keymap_sections[] =
-	"all list pane snapshots restores images events host window guest copy";
+	"all list pane snapshots restores images events host window guest copy replay";
 
-#define CONTEXTS     14 /* bits up to CONTEXT__LAST */
+#define CONTEXTS     15 /* bits up to CONTEXT__LAST */
 #define PREFIXES_MAX 4
 _Static_assert(CONTEXT__LAST < 1 << CONTEXTS, "a row for every context");
 

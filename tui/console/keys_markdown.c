@@ -56,4 +56,6 @@ void console_keys_markdown(FILE *f)
 	put_rows(f, CONTEXT_WINDOW, false);
 	put_rows(f, CONTEXT_GUEST, false);
 	put_rows(f, CONTEXT_COPY, false);
+	put_rows(f, CONTEXT_REPLAY, false);
+	put_rows(f, CONTEXT_REPLAY, true);
 }

@@ -67,7 +67,7 @@ int link_open(struct link *l, double timeout, struct err *e)
 	const struct api_opts opts = {.client = "vmdeck console " VMDECK_VERSION,
 		.timeout = timeout,
 		.read_only = l->read_only,
-		.no_start = l->stopped};
+		.no_start = l->stopped || l->no_start};
 	struct json_object *params = json_object_new_object();
 	int r = api_open(&l->client, l->loop, &opts, e);
 

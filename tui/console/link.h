@@ -23,6 +23,7 @@ struct link {
 	void *user;
 	ev_timer retry;
 	bool read_only; /* set after link_init */
+	bool no_start;  /* set after link_init: no daemon is started when none is there */
 	double delay;   /* s until the next try */
 	uint64_t seq;   /* newest event seen */
 	bool stopped;   /* it said that it ends on purpose: it is not started by us */

@@ -7,6 +7,7 @@
 #include <wctype.h>
 
 #include "tui/console/keys.h"
+#include "tui/console/plane.h"
 
 static unsigned attr_of(uint8_t style)
 {
@@ -103,6 +104,7 @@ static void put_wide(
 
 static void put_role(const struct paint *p, int y, int x, const wchar_t *w, enum role role)
 {
+	plane_put(p->plane, y, x, role);
 	put_wide(p, y, x, w, p->role[role].attr, p->role[role].fg, p->role[role].bg);
 }
 
@@ -166,7 +168,10 @@ void paint_cell(const struct paint *p, int y, int x, const struct paint_cell *c,
 		if (!char_is_unsafe(c->chars[i]) && wcwidth((wchar_t)c->chars[i]) == 0)
 			w[n++] = (wchar_t)c->chars[i];
 	w[n] = L'\0';
+	plane_put(p->plane, y, x, role);
 	put_wide(p, y, x, w, attr, fg, bg);
+	if (c->width == 2)
+		plane_put(p->plane, y, x + 1, role);
 	if (c->width == 2 && wcwidth(w[0]) == 1)
 		put_wide(p, y, x + 1, L" ", attr, fg, bg);
 }

@@ -45,6 +45,7 @@ struct paint {
 	enum depth depth;
 	bool ascii;
 	struct spots *spots; /* borrowed; NULL: nobody wants to know what can be clicked */
+	struct plane *plane; /* NULL: who painted what is not noted */
 	struct {
 		unsigned attr; /* curses attributes */
 		int fg, bg;    /* curses colours */

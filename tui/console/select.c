@@ -44,7 +44,8 @@ struct action_on app_on(struct app *a)
 {
 	return (struct action_on){
 		.context = views[a->at]->context | CONTEXT_WINDOW |
-			   (a->keys.deck ? CONTEXT_GUEST : 0u) | (a->copy ? CONTEXT_COPY : 0u),
+			   (a->keys.deck ? CONTEXT_GUEST : 0u) | (a->copy ? CONTEXT_COPY : 0u) |
+			   (a->replay ? CONTEXT_REPLAY : 0u),
 		.read_only = a->opts->read_only,
 		/* In a frozen list there are VMs that the model has no more. */
 		.row = a->at == VIEW_VMS ? app_selected(a) != NULL : app_table(a)->count > 0,

@@ -7,6 +7,7 @@
 #include "backend/base/str.h"
 #include "backend/base/util.h"
 #include "tui/console/table_impl.h"
+#include "tui/console/clock.h"
 
 #define TODAY_S (20 * 3600)
 
@@ -274,7 +275,7 @@ void cell_ms(struct cell *c, double ms)
 
 char *time_text(char *out, size_t n, uint64_t wall)
 {
-	time_t when = (time_t)(wall / 1000000000), now = (time_t)(wall_ns() / 1000000000);
+	time_t when = (time_t)(wall / 1000000000), now = (time_t)(clock_wall_ns() / 1000000000);
 	struct tm tm;
 
 	out[0] = '\0';

@@ -6,7 +6,7 @@
 
 static struct page page_of(const struct app *a, struct rect r)
 {
-	return (struct page){.paint = &a->paint, .r = r, .now_ns = wall_ns()};
+	return (struct page){.paint = &a->paint, .r = r, .now_ns = clock_wall_ns()};
 }
 
 /* Counted first, so that it is never scrolled past its end. */

@@ -3,6 +3,7 @@
 
 #include "backend/base/util.h"
 #include "tui/console/actions.h"
+#include "tui/console/clock.h"
 #include "tui/console/views.h"
 #include "tui/console/waterfall.h"
 
@@ -42,7 +43,7 @@ static void cell_result(const void *row, struct cell *c)
 
 static void cell_total(const void *row, struct cell *c)
 {
-	cell_ms(c, deck_timing_ms(timing(row), wall_ns()));
+	cell_ms(c, deck_timing_ms(timing(row), clock_wall_ns()));
 }
 
 static void cell_slowest(const void *row, struct cell *c)
@@ -53,7 +54,7 @@ static void cell_slowest(const void *row, struct cell *c)
 
 	if (i < 0)
 		return;
-	ms_text(ms, sizeof(ms), deck_phase_ms(t, i, wall_ns()));
+	ms_text(ms, sizeof(ms), deck_phase_ms(t, i, clock_wall_ns()));
 	c->role = t->result == RESULT_RUNNING ? ROLE_WAIT : ROLE_TEXT;
 	cell_printf(c, "%s %s", t->phase[i].name, ms);
 }

@@ -4,6 +4,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "tui/console/app.h"
+#include "tui/console/clock.h"
 
 #define GRAPH_ROWS_MAX 4
 #define NUMBER_COLS    12
@@ -241,7 +242,7 @@ static void draw_page(struct app *a, struct page *pg, const struct deck_vm *vm, 
 void draw_vm_page(struct app *a, const char *vm_id, enum tab tab, struct rect r, int *top)
 {
 	const struct deck_vm *vm = model_find(&a->model, vm_id);
-	struct page pg = {.paint = &a->paint, .r = r, .now_ns = wall_ns()}, count = pg;
+	struct page pg = {.paint = &a->paint, .r = r, .now_ns = clock_wall_ns()}, count = pg;
 
 	paint_fill(&a->paint, r, ROLE_TEXT);
 	if (!vm)

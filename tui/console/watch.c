@@ -91,5 +91,9 @@ void app_ask_facts(struct app *a)
 void facts_fini(struct app *a)
 {
 	json_object_put(a->doctor);
+	a->doctor = NULL;
+	a->doctor_asked = false;
 	json_object_put(a->described.vm);
+	a->described.vm = NULL;
+	a->described.id[0] = '\0';
 }
