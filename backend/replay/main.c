@@ -75,7 +75,11 @@ static void handle_doctor(struct rpc_call *call, struct json_object *params)
 /* Figures come as they were recorded, so each is told, whatever the speed. */
 static void handle_watch(struct rpc_call *call, struct json_object *params)
 {
-	rpc_watch(call, jsonx_int(params, "interval_ms", 0) > 0 ? 1 : 0, false);
+	bool on = jsonx_int(params, "interval_ms", 0) > 0;
+
+	rpc_watch(call, on ? 1 : 0, false);
+	if (on)
+		player_tell_stats(rpc_user(call));
 	rpc_reply(call, json_object_new_object());
 }
 

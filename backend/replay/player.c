@@ -54,6 +54,15 @@ static void send_stats(struct replay *p, const struct record_entry *en)
 	rpc_push(p->rpc, "host.stats", jsonx_get(line, "stats"), mono_ns(), true);
 }
 
+void player_tell_stats(struct replay *p)
+{
+	for (size_t i = p->next; i-- > 0;)
+		if (p->rec.entry[i].kind == RECORD_STATS) {
+			send_stats(p, &p->rec.entry[i]);
+			return;
+		}
+}
+
 static void arm(struct replay *p)
 {
 	double wait = p->next < p->rec.count ? (double)p->rec.entry[p->next].ms : 0;

@@ -40,6 +40,8 @@ void player_speed(struct replay *p, int speed);
 /* Takes the state to where it was at ms. What subscribers and streams know is then another time's:
  * who asked for this opens them anew. */
 void player_seek(struct replay *p, int64_t ms);
+/* Sends the newest figures again, to those that watch. */
+void player_tell_stats(struct replay *p);
 void handle_control(struct rpc_call *call, struct json_object *params);
 
 /* ---- state.c: what was known at the present position (caller's) */

@@ -96,7 +96,8 @@ def act(deck, s):
 
 
 def clean(deck, text):
-    for old, new in ((str(deck.home), "/var/lib/vmdeck"), (str(deck.runtime), "/run/vmdeck")):
+    for old, new in ((str(deck.home), "/var/lib/vmdeck"), (str(deck.runtime), "/run/vmdeck"),
+                     (os.environ["DECK_BUILD"], "/usr/local/lib/vmdeck")):
         text = text.replace(old.replace("/", "\\/"), new.replace("/", "\\/")).replace(old, new)
     return re.sub(r'"host":"[^"]*"', '"host":"host"', text, count=1)
 

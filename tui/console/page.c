@@ -40,7 +40,7 @@ void page_field(struct page *pg, const char *label, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	wrapped(pg, label, PAGE_LABEL, ROLE_TEXT, text);
+	wrapped(pg, label, max_of(PAGE_LABEL, text_columns(label) + 1), ROLE_TEXT, text);
 }
 
 void page_text(struct page *pg, enum role role, const char *text)
