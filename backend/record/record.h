@@ -40,7 +40,8 @@ struct record_writer {
 	int fd;            /* -1: closed */
 	uint64_t start_ns; /* monotonic */
 	uint64_t bytes, max;
-	int64_t ms; /* of the newest line */
+	int64_t ms;      /* of the newest line */
+	int64_t mark_ms; /* of the newest mark */
 };
 
 /* Makes the file (0600) and writes the first line. -EEXIST: it is there already. */

@@ -172,7 +172,12 @@ int record_stats(struct record_writer *w, struct json_object *stats, struct err 
 
 int record_mark(struct record_writer *w, const char *text, struct err *e)
 {
-	struct json_object *o = line_new(w);
+	struct json_object *o;
+
+	/* Two marks at one time could not be told apart by who jumps from one to the next. */
+	w->ms = max_of(w->ms, w->mark_ms + 1);
+	o = line_new(w);
+	w->mark_ms = w->ms;
 
 	jsonx_add_str(o, "mark", text);
 	return put_line(w, o, e);

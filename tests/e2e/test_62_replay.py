@@ -205,7 +205,7 @@ class Replay(Sessions):
         t.keys(":")
         t.type("record")
         t.keys("Enter")
-        t.wait("vmdeck replay shows")
+        t.wait("shows it")
         t.keys("Q")
         t.wait_exit(0)
         t = self.replay("--paused", "--from", "1000")

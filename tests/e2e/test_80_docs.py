@@ -39,7 +39,7 @@ class Readme(DeckCase):
                     self.assertRegex(text, rf"(?m)^ +(-\w, )?{option}\b")
 
     def test_every_key_is_in_the_help_of_the_console(self):
-        t = Terminal([BUILD / "vmdeck"], self.deck.env, rows=140)
+        t = Terminal([BUILD / "vmdeck"], self.deck.env, rows=200)
         self.addCleanup(t.close)
         t.wait("shows all keys")
         t.keys("?")
