@@ -104,7 +104,7 @@ class Screen:
     """A console on a pty of this size; counts what it writes."""
 
     def __init__(self, folder, rows, cols):
-        env = dict(os.environ, VMDECK_HOME=str(folder), VMDECK_RUNTIME=str(folder), TERM="xterm-256color",
+        env = dict(os.environ, VMDECK_HOME=str(folder), VMDECK_RUNTIME=str(folder), XDG_STATE_HOME=str(folder), TERM="xterm-256color",
                    LC_ALL="C.UTF-8")
         self.fd, child = pty.openpty()
         fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))

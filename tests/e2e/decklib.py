@@ -240,6 +240,7 @@ class Deck:
         self.home, self.runtime = self.dir / "home", self.dir / "r"
         self.home.mkdir(mode=0o700)
         self.env = dict(os.environ, VMDECK_HOME=str(self.home), VMDECK_RUNTIME=str(self.runtime),
+                        XDG_STATE_HOME=str(self.dir / "state"),
                         VMDECK_IDLE_EXIT="0", TERM="xterm-256color")
         for name in ("NO_COLOR", "COLORTERM", "VMDECK_THEME", "LISTEN_FDS"):
             self.env.pop(name, None)

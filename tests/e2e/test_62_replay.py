@@ -262,7 +262,7 @@ class Helper(unittest.TestCase):
             path.write_text("".join(json.dumps(line) + "\n" for line in self.LINES))
             ready, life = os.pipe(), os.pipe()
             script = f'exec "$0" "$@" 3>&{ready[1]} 4<&{life[0]} {life[1]}>&-'
-            p = subprocess.Popen(["sh", "-c", script, str(BUILD / "vmdeck-replay"), path, sock, "0", "1000", "1"],
+            p = subprocess.Popen(["bash", "-c", script, str(BUILD / "vmdeck-replay"), path, sock, "0", "1000", "1"],
                                  pass_fds=(ready[1], *life), stderr=subprocess.PIPE, text=True)
             os.close(ready[1])
             os.close(life[0])

@@ -88,11 +88,13 @@ class Console:
         self.master, self.slave = pty.openpty()
         self.set_size(24, 80)
         with open(self.errors, "ab") as err:
-            self.proc = subprocess.Popen([str(program)], stdin=self.slave, stdout=self.slave, stderr=err, env=env,
+            self.proc = subprocess.Popen([str(program)], stdin=self.slave, stdout=self.slave, stderr=err, env=env, cwd=folder,
                                          preexec_fn=self.take_terminal)
-        self.written = 0
+        self.written, self.shows = 0, threading.Event()
         self.reader = threading.Thread(target=self.drain, daemon=True)
         self.reader.start()
+        # What is typed before it has the terminal is the terminal's, which knows C-c.
+        self.shows.wait(20)
 
     @staticmethod
     def take_terminal():
@@ -103,6 +105,7 @@ class Console:
         try:
             while data := os.read(self.master, 1 << 16):
                 self.written += len(data)
+                self.shows.set()
         except OSError:
             pass
 
@@ -169,6 +172,7 @@ def no_daemon(folder):
 
 def run(args, folder, inputs, last):
     env = dict(os.environ, VMDECK_HOME=str(folder), VMDECK_RUNTIME=str(folder), VMDECK_LIBEXEC=str(folder),
+               XDG_STATE_HOME=str(folder), XDG_CONFIG_HOME=str(folder),
                TERM="xterm-256color", LC_ALL="C.UTF-8", UBSAN_OPTIONS="print_stacktrace=1")
     storm, count, runs, console = Storm(str(folder), args.seed), 0, 1, None
     no_daemon(folder)

@@ -152,6 +152,8 @@ static void test_commands(void **state)
 	vms(a, TWO_VMS);
 	keys(a, ":nonsense\r");
 	assert_non_null(strstr(a->notice.text, "there is no command :nonsense"));
+	keys(a, ":rsync\r");
+	assert_non_null(strstr(a->notice.text, ":rsync: did you mean :resync?"));
 	keys(a, ":pa\t");
 	assert_true(find(a, "page-down page-up pause") >= 0);
 	app_key(a, K_ESC);

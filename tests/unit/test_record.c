@@ -57,12 +57,13 @@ static void test_round_trip(void **state)
 	assert_int_equal(record_data(&w, "a", RECORD_SERIAL, 10, bytes, sizeof(bytes), &e), 0);
 	assert_int_equal(record_event(&w, event, &e), 0);
 	assert_int_equal(record_mark(&w, "here", &e), 0);
+	assert_int_equal(record_mark(&w, "there", &e), 0);
 	record_close(&w, "done");
 	/* A file that is there is never written over. */
 	assert_int_equal(record_create(&w, path, "1.2", 1 << 20, &e), -EEXIST);
 
 	assert_int_equal(recording_load(&rec, path, &e), 0);
-	assert_int_equal(rec.count, 4);
+	assert_int_equal(rec.count, 5);
 	assert_string_equal(rec.version, "1.2");
 	assert_int_equal(rec.vms, 1);
 	assert_int_equal(recording_vm(&rec, "a"), 0);
@@ -78,6 +79,9 @@ static void test_round_trip(void **state)
 		if (en->kind == RECORD_EVENT)
 			assert_true(en->removes && en->seq == 7 && en->vm == 0);
 	}
+	/* Each mark can be gone to, however fast they came. */
+	assert_int_equal(rec.entry[3].kind, RECORD_MARK);
+	assert_true(rec.entry[4].ms > rec.entry[3].ms);
 	recording_fini(&rec);
 	unlink(path);
 	rmdir(dir);

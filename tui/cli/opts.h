@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "backend/base/err.h"
+#include "backend/base/word.h"
 
 #define OPTS_MAX 24
 
@@ -73,10 +74,5 @@ const char *opt_str(const struct opts *o, const char *name, const char *def);
 int64_t opt_num(const struct opts *o, const char *name, int64_t def);
 /* All values of an OPT_LIST; *ret_n 0 when it was not given. */
 const char *const *opt_list(const struct opts *o, const char *name, int *ret_n);
-
-/* Edits (insert, delete, replace, swap of neighbours) between two words of at most 31 bytes; longer
- * ones count as far apart. near_enough: few enough for "did you mean". */
-int word_distance(const char *a, const char *b);
-bool word_near_enough(const char *typed, const char *known);
 
 #endif

@@ -40,7 +40,7 @@ static void stop(struct app *a)
 
 void act_RECORD(struct app *a, const char *arg)
 {
-	const struct recorder_opts o = {.path = arg};
+	const struct recorder_opts o = {.path = arg, .from_console = true};
 	struct err e = {0};
 
 	if (a->recorder && !*arg)

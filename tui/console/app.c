@@ -440,6 +440,8 @@ int console_main(const struct console_opts *o)
 
 	signal(SIGPIPE, SIG_IGN);
 	app_init(a, o);
+	if (!o->replay)
+		history_open(&a->commands, "history");
 	if (app_run(a, &e) < 0) {
 		fprintf(stderr, "vmdeck: %s\n", e.msg);
 		a->exit_code = 1;

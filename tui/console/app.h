@@ -11,6 +11,7 @@
 #include "tui/console/edit.h"
 #include "tui/console/feed.h"
 #include "tui/console/layout.h"
+#include "tui/console/history.h"
 #include "tui/console/link.h"
 #include "tui/console/list.h"
 #include "tui/console/model.h"
@@ -45,12 +46,6 @@ enum focus { FOCUS_LIST, FOCUS_PANE };
 
 /* What the daemon lists. */
 enum listing { LIST_VMS, LIST_IMAGES, LIST_SNAPSHOTS, LIST_TIMINGS, LIST_EVENTS, LIST__COUNT };
-
-#define HISTORY_MAX 50
-struct history {
-	char *line[HISTORY_MAX]; /* oldest first; owned */
-	int count;
-};
 
 /* What the console has host.watch send: for the sparklines of a list what changes of VMs, for all
  * that shows the host or ages every sample. */
@@ -273,8 +268,6 @@ void prompt_open(struct app *a, const char *label, const char *text, const struc
 	struct history *history);
 /* What the prompt on top shows behind the text, until the next key; false: none is open. */
 bool prompt_hint(struct app *a, const char *text);
-void history_add(struct history *h, const char *line);
-void history_fini(struct history *h);
 /* Asks; yes gets the subject (a VM id). danger: a dialog whose default is No; else one line, y. */
 void confirm_open(struct app *a, bool danger, const char *question, const char *detail,
 	const char *subject, void (*yes)(struct app *a, const char *subject));

@@ -1,10 +1,29 @@
 /* What is typed at the bottom: `:` commands, the filter, the command of an exec. */
 #include <string.h>
 
+#include "backend/base/word.h"
 #include "tui/console/app.h"
 
 /* ---- : ----------------------------------------------------------------------------------------
  */
+
+static enum action nearest(const char *typed)
+{
+	enum action best = ACT_NONE;
+	int least = WORD_MAX;
+
+	for (int i = 0; i < ACT__COUNT; i++) {
+		const char *name = action_table[i].name;
+		int distance = word_distance(typed, name);
+
+		if (!(action_table[i].contexts & CONTEXT_COMMANDS) || distance >= least ||
+			!word_near_enough(typed, name))
+			continue;
+		best = (enum action)i;
+		least = distance;
+	}
+	return best;
+}
 
 static void command_done(struct app *a, const char *text, bool accepted)
 {
@@ -12,7 +31,7 @@ static void command_done(struct app *a, const char *text, bool accepted)
 	size_t n = strcspn(name, " ");
 	const char *arg = name + n + strspn(name + n, " ");
 	enum action act = action_by_name(name, n);
-	char all[128];
+	char all[128], typed[128];
 
 	if (!accepted || n == 0)
 		return;
@@ -27,10 +46,13 @@ static void command_done(struct app *a, const char *text, bool accepted)
 			action_run(a, act, arg);
 		return;
 	}
-	snprintf(all, sizeof(all), "%.*s", (int)min_of(n, sizeof(all) - 1), name);
-	if (action_complete(all, all, sizeof(all)) > 1)
+	snprintf(typed, sizeof(typed), "%.*s", (int)min_of(n, sizeof(typed) - 1), name);
+	if (action_complete(typed, all, sizeof(all)) > 1)
 		app_notice(a, NOTICE_ERROR, ":%.*s could be several commands; Tab shows them",
 			(int)n, name);
+	else if (nearest(typed) != ACT_NONE)
+		app_notice(a, NOTICE_ERROR, "there is no command :%.*s: did you mean :%s?", (int)n,
+			name, action_table[nearest(typed)].name);
 	else
 		app_notice(
 			a, NOTICE_ERROR, "there is no command :%.*s (? lists them)", (int)n, name);

@@ -14,24 +14,6 @@ struct prompt {
 	char typed[EDIT_MAX];
 };
 
-void history_add(struct history *h, const char *line)
-{
-	if (!*line || (h->count && strcmp(h->line[h->count - 1], line) == 0))
-		return;
-	if (h->count == HISTORY_MAX) {
-		free(h->line[0]);
-		memmove(h->line, h->line + 1, (HISTORY_MAX - 1) * sizeof(h->line[0]));
-		h->count--;
-	}
-	h->line[h->count++] = xstrdup(line);
-}
-
-void history_fini(struct history *h)
-{
-	while (h->count)
-		free(h->line[--h->count]);
-}
-
 static void prompt_recall(struct prompt *p, int step)
 {
 	int to = p->back + step;

@@ -9,10 +9,11 @@
 #include "backend/base/str.h"
 #include "tui/record/impl.h"
 
-#define OPEN_TIMEOUT 5.
-#define TIMINGS      200
-#define EVENTS       300
-#define STATS_MS     1000
+#define OPEN_TIMEOUT    5.
+#define CONSOLE_TIMEOUT 0.5 /* s that the screen may stand still */
+#define TIMINGS         200
+#define EVENTS          300
+#define STATS_MS        1000
 
 void recorder_failed(struct recorder *r, const struct err *why)
 {
@@ -234,12 +235,13 @@ static void on_lost(void *user, const struct err *e)
 
 /* ---- start and end --------------------------------------------------------------------------- */
 
-static int connect_all(struct recorder *r, struct err *e)
+static int connect_all(struct recorder *r, bool from_console, struct err *e)
 {
 	static const enum record_call lists[] = {RECORD_VM_LIST, RECORD_IMAGE_LIST,
 		RECORD_SNAPSHOT_LIST, RECORD_TIMING_LIST, RECORD_EVENT_LIST, RECORD_DOCTOR};
-	const struct api_opts opts = {
-		.client = "vmdeck record " VMDECK_VERSION, .timeout = OPEN_TIMEOUT};
+	const struct api_opts opts = {.client = "vmdeck record " VMDECK_VERSION,
+		.timeout = from_console ? CONSOLE_TIMEOUT : OPEN_TIMEOUT,
+		.no_start = from_console};
 	int n = api_open(&r->api, r->loop, &opts, e);
 
 	if (n < 0)
@@ -278,7 +280,7 @@ int recorder_start(struct recorder **ret, struct ev_loop *loop, const struct rec
 	}
 	n = record_create(&r->out, o->path, VMDECK_VERSION, o->max ? o->max : RECORD_MAX, e);
 	if (n == 0) {
-		n = connect_all(r, e);
+		n = connect_all(r, o->from_console, e);
 		if (n < 0)
 			(void)unlink(o->path);
 	}

@@ -15,6 +15,8 @@ struct recorder_opts {
 	uint64_t max;           /* bytes; 0: as many as a replay reads */
 	const char *const *vms; /* names or ids whose output is wanted; none: all */
 	int vm_count;
+	bool from_console; /* the daemon is there and known: it is not started, nor waited for long
+			    */
 };
 
 /* Makes the file (-EEXIST: it is there) and begins. ended: once, from the loop, when the recording
