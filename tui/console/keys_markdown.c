@@ -10,9 +10,9 @@ static bool acts(const struct action_info *info)
 
 static const char *prefix_of(const struct action_info *info)
 {
-	if (info->contexts & CONTEXT_ALL)
-		return "";
-	return info->contexts & CONTEXT_GUEST ? "C-] " : "C-w ";
+	if (info->contexts & CONTEXT_GUEST)
+		return "C-] ";
+	return info->contexts & CONTEXT_WINDOW && !(info->contexts & CONTEXT_ALL) ? "C-w " : "";
 }
 
 /* "`j` `Down`"; behind a prefix "`C-] d`". */
@@ -33,7 +33,6 @@ static void put_rows(FILE *f, unsigned context, bool acting)
 	for (int i = 0; i < ACT__COUNT; i++) {
 		const struct action_info *info = &action_table[i];
 		bool guest = info->contexts & CONTEXT_GUEST;
-
 		bool window = context == CONTEXT_WINDOW;
 
 		if (!(info->contexts & context) || (!guest && !window && acts(info) != acting) ||
