@@ -15,7 +15,6 @@ ALLOWED = {
     "backend/image": {"backend/image", "backend/base"},
     "backend/guest": {"backend/guest", "backend/base", "agent/wire.h"},
     "backend/rpc": {"backend/rpc", "backend/api/proto.h", "backend/api/proto.def", "backend/events", "backend/base"},
-    "backend/net": {"backend/net", "backend/base"},
     "backend/snapshot": {"backend/snapshot", "backend/base"},
     "backend/vm": {"backend/vm", "backend/vmm", "backend/snapshot", "backend/events/timings.h", "backend/guest", "backend/image", "backend/base", "agent/wire.h"},
     "backend/record": {"backend/record", "backend/base"},
