@@ -189,6 +189,8 @@ void record_close(struct record_writer *w, const char *why)
 
 	if (w->fd < 0)
 		return;
+	/* Nor could a mark be told from the end. */
+	w->ms = max_of(w->ms, w->mark_ms + 1);
 	o = line_new(w);
 	jsonx_add_str(o, "stop", why);
 	(void)put(w, o, 0, NULL);

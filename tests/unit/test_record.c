@@ -82,6 +82,7 @@ static void test_round_trip(void **state)
 	/* Each mark can be gone to, however fast they came. */
 	assert_int_equal(rec.entry[3].kind, RECORD_MARK);
 	assert_true(rec.entry[4].ms > rec.entry[3].ms);
+	assert_true(rec.length_ms > rec.entry[4].ms);
 	recording_fini(&rec);
 	unlink(path);
 	rmdir(dir);
