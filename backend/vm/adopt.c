@@ -9,6 +9,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/log.h"
 #include "backend/base/str.h"
+#include "backend/vm/snapshot.h"
 #include "backend/vm/vm.h"
 
 static void kill_by_id(struct vm_host *h, struct proc_id id)
@@ -66,6 +67,15 @@ static void not_adopted(struct vm *vm, const struct err *e)
 		vm_end(vm, VM_FAILED, why);
 }
 
+static void end_takeover(struct vm *vm)
+{
+	vm->adopting = false;
+	vm_begin_held_op(vm);
+	snap_adopted(vm);
+	if (vm->state == VM_STOPPING)
+		flow_event(&vm->flow, VM_FE_OP_DONE, NULL);
+}
+
 static void on_woken(struct vmm *v, int r, const struct err *e)
 {
 	struct vm *vm = v->user;
@@ -74,6 +84,7 @@ static void on_woken(struct vmm *v, int r, const struct err *e)
 		log_error("vm %s: could not be resumed: %s", vm->id, e->msg);
 	else if (vm->state == VM_PAUSED)
 		vm_set_state(vm, VM_RUNNING, NULL);
+	end_takeover(vm);
 }
 
 /* The last daemon went while it took a snapshot: the VM goes on. */
@@ -83,8 +94,20 @@ static void wake(struct vm *vm)
 
 	if (vm->state == VM_RUNNING)
 		vm_set_state(vm, VM_PAUSED, "by a snapshot that was cut off");
-	if (vm->vmm->ops->resume(vm->vmm, on_woken, &e) < 0)
+	if (vm->vmm->ops->resume(vm->vmm, on_woken, &e) < 0) {
 		log_error("vm %s: %s", vm->id, e.msg);
+		end_takeover(vm);
+	}
+}
+
+static void match_state(struct vm *vm)
+{
+	enum vmm_state is = vm->vmm->state;
+
+	if (is == VMM_PAUSED && vm->state == VM_RUNNING)
+		vm_set_state(vm, VM_PAUSED, NULL);
+	else if (is == VMM_RUNNING && vm->state == VM_PAUSED)
+		vm_set_state(vm, VM_RUNNING, NULL);
 }
 
 static void on_adopted(struct vmm *v, int r, const struct err *e)
@@ -92,6 +115,7 @@ static void on_adopted(struct vmm *v, int r, const struct err *e)
 	struct vm *vm = v->user;
 
 	if (r < 0) {
+		vm->adopting = false;
 		not_adopted(vm, e);
 		return;
 	}
@@ -100,10 +124,8 @@ static void on_adopted(struct vmm *v, int r, const struct err *e)
 		wake(vm);
 		return;
 	}
-	if (v->state == VMM_PAUSED && vm->state == VM_RUNNING)
-		vm_set_state(vm, VM_PAUSED, NULL);
-	else if (v->state == VMM_RUNNING && vm->state == VM_PAUSED)
-		vm_set_state(vm, VM_RUNNING, NULL);
+	match_state(vm);
+	end_takeover(vm);
 }
 
 static void take_over(struct vm *vm)
@@ -128,7 +150,8 @@ static void take_over(struct vm *vm)
 	vm_setup_vmm(vm);
 	if (vm->state == VM_STARTING)
 		vm_boot_continue(vm);
-	if (vm->vmm->ops->adopt(vm->vmm, on_adopted, &e) < 0)
+	vm->adopting = vm->vmm->ops->adopt(vm->vmm, on_adopted, &e) == 0;
+	if (!vm->adopting)
 		not_adopted(vm, &e);
 }
 

@@ -280,6 +280,12 @@ bool snap_holds(const struct vm *vm, struct err *e)
 	return true;
 }
 
+void snap_adopted(struct vm *vm)
+{
+	if (vm->snap)
+		flow_event(&vm->snap->flow, VM_FE_OP_DONE, NULL);
+}
+
 bool snap_pauses(const struct vm *vm)
 {
 	return vm->snap && vm->snap->paused;

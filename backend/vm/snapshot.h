@@ -22,6 +22,8 @@ int snap_take(
 /* Whether the snapshot has the VM still (from draft to thaw): other operations wait or are refused
  * with the sentence. */
 bool snap_holds(const struct vm *vm, struct err *e);
+/* The VM's monitor answered this daemon: a snapshot that waited for it begins. */
+void snap_adopted(struct vm *vm);
 /* Whether the VM stands still for its snapshot only: what can wait so long need not be refused. */
 bool snap_pauses(const struct vm *vm);
 /* What the VM's parts tell. */

@@ -56,12 +56,16 @@ static enum flow_verdict queue_step(struct flow *f)
 {
 	struct snap *s = flow_snap(f);
 
+	if (s->vm->adopting)
+		return FLOW_WAIT;
 	s->ticket.on_grant = on_grant;
 	return queue_enter(&s->host->snapshots, &s->ticket) ? FLOW_NEXT : FLOW_WAIT;
 }
 
 static enum flow_verdict queue_event(struct flow *f, int ev, void *data)
 {
+	if (ev == VM_FE_OP_DONE) /* the takeover by this daemon */
+		return queue_step(f);
 	return ev == VM_FE_GRANTED ? FLOW_NEXT : left_or_wait(f, ev, data);
 }
 

@@ -68,7 +68,7 @@ static enum flow_verdict wake_enter(struct flow *f)
 {
 	struct vm *vm = flow_vm(f);
 
-	if (vm->op_waiter.done)
+	if (vm->op_waiter.done || vm->adopting)
 		return FLOW_WAIT; /* a pause under way would leave nobody to hear the request */
 	if (vm->vmm->state != VMM_PAUSED)
 		return FLOW_NEXT;
@@ -248,8 +248,26 @@ static void on_op(struct vmm *v, int r, const struct err *e)
 		flow_event(&vm->flow, VM_FE_OP_DONE, NULL);
 }
 
-static int start_op(struct vm *vm, enum vm_state from, enum vm_state to, vm_done *done, void *user,
-	struct err *e)
+static int begin_op(struct vm *vm, struct err *e)
+{
+	const struct vmm_ops *ops = vm->vmm->ops;
+
+	return (vm->op_to == VM_PAUSED ? ops->pause : ops->resume)(vm->vmm, on_op, e);
+}
+
+/* Only a running VM is paused and only a paused one resumed: the other is 0 (nothing to do) when it
+ * is that already. 1: go on. */
+static int check_op(struct vm *vm, enum vm_state to, struct err *e)
+{
+	if (vm->state == to)
+		return 0;
+	if (vm->state != (to == VM_PAUSED ? VM_RUNNING : VM_PAUSED))
+		return err_set(
+			e, EINVAL, "VM '%s' is %s", vm->spec.name, vm_state_names[vm->state]);
+	return 1;
+}
+
+static int start_op(struct vm *vm, enum vm_state to, vm_done *done, void *user, struct err *e)
 {
 	int r = check_not_starting(vm, e);
 
@@ -260,28 +278,41 @@ static int start_op(struct vm *vm, enum vm_state from, enum vm_state to, vm_done
 	if (vm_alive(vm) && vm->op_waiter.done)
 		return err_set(
 			e, EBUSY, "VM '%s' is being paused or resumed already", vm->spec.name);
-	if (vm->state == to) {
+	r = vm->adopting ? 1 : check_op(vm, to, e);
+	if (r == 0)
 		done(user, vm, 0, NULL);
-		return 0;
-	}
-	if (vm->state != from)
-		return err_set(
-			e, EINVAL, "VM '%s' is %s", vm->spec.name, vm_state_names[vm->state]);
+	if (r <= 0)
+		return r;
 	vm->op_waiter = (struct vm_waiter){done, user};
-	r = (to == VM_PAUSED ? vm->vmm->ops->pause : vm->vmm->ops->resume)(vm->vmm, on_op, e);
+	vm->op_to = to;
+	r = vm->adopting ? 0 : begin_op(vm, e);
 	if (r < 0)
 		vm->op_waiter = (struct vm_waiter){0};
 	return r;
 }
 
+void vm_begin_held_op(struct vm *vm)
+{
+	struct err e = {0};
+	int r;
+
+	if (!vm->op_waiter.done)
+		return;
+	r = check_op(vm, vm->op_to, &e);
+	if (r > 0)
+		r = begin_op(vm, &e) < 0 ? -e.code : 1;
+	if (r <= 0)
+		vm_answer_op(vm, r, &e);
+}
+
 int vm_pause(struct vm *vm, vm_done *done, void *user, struct err *e)
 {
-	return start_op(vm, VM_RUNNING, VM_PAUSED, done, user, e);
+	return start_op(vm, VM_PAUSED, done, user, e);
 }
 
 int vm_resume(struct vm *vm, vm_done *done, void *user, struct err *e)
 {
-	return start_op(vm, VM_PAUSED, VM_RUNNING, done, user, e);
+	return start_op(vm, VM_RUNNING, done, user, e);
 }
 
 int vm_remove(struct vm *vm, struct err *e)

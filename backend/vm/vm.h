@@ -122,8 +122,10 @@ struct vm {
 	struct snap *snap;   /* being taken of this VM */
 	bool pooled;         /* waits in the pool: no VM of the operator's yet */
 	bool wake_adopted;   /* an earlier daemon paused it for a snapshot: it goes on */
+	bool adopting;       /* its monitor has not answered this daemon yet */
 	char last_event[48]; /* newest of its events, for the reason of a failure */
 	struct vm_waiter boot_waiter, waiters[VM_WAITERS], op_waiter;
+	enum vm_state op_to; /* of op_waiter */
 
 	bool asked_poweroff, got_bye, gone_from_disk;
 	bool main_ended;
@@ -240,6 +242,8 @@ void vm_end(struct vm *vm, enum vm_state to, const char *reason); /* the VMM is 
 void vm_wake_waiters(struct vm *vm, int r, const struct err *e);
 /* Pause or resume: tells who waits for it. */
 void vm_answer_op(struct vm *vm, int r, const struct err *e);
+/* The takeover ended well: what was asked of the VM meanwhile begins. */
+void vm_begin_held_op(struct vm *vm);
 int vm_add_waiter(struct vm *vm, vm_done *done, void *user, struct err *e);
 /* A step under way for the screen, NULL: none. place: in a queue, 0: none. */
 struct json_object *vm_step_json(const struct flow *f, int place);

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import subprocess
 
 from decklib import DeckCase, alive, processes_with, wait_for
 
@@ -143,6 +144,31 @@ class KilledDaemon(DeckCase):
         self.assertEqual(self.deck.vm("lives")["state"], "running")
         self.assertEqual(self.deck.run("exec", "lives", "--", "echo", "ok")[0], b"ok\n")
         self.deck.run("rm", "-f", "lives")
+
+
+class SlowMonitor(DeckCase):
+    def test_asked_before_the_takeover_ended(self):
+        """A monitor that is slow to answer the new daemon: what is asked meanwhile waits."""
+        self.deck.boot("slow")
+        self.deck.run("pause", "slow")
+        for ask, state in (("resume slow", "running"), ("snapshot slow s", "running"),
+                           ("pause slow", "paused"), ("stop slow", "stopped")):
+            with self.subTest(ask=ask):
+                pid = self.deck.vm("slow")["pid"]
+                self.deck.kill_daemon()
+                os.kill(pid, signal.SIGSTOP)
+                try:
+                    self.deck.run("ls")
+                    p = self.deck.popen(*ask.split())
+                    with self.assertRaises(subprocess.TimeoutExpired):
+                        p.communicate(timeout=0.3)
+                finally:
+                    os.kill(pid, signal.SIGCONT)
+                err = p.communicate(timeout=60)[1]
+                self.assertEqual(p.returncode, 0, err)
+                self.assertEqual(self.deck.vm("slow")["state"], state)
+        self.deck.run("rm", "slow")
+        self.deck.run("rm", "--snapshot", "s")
 
 
 class KilledDaemonProcess(KilledDaemon):
