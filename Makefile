@@ -12,9 +12,10 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # ---- packages: the one list of what a fresh Debian 12 needs -------------------------------------
 DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev libjson-c-dev \
-	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev libinih-dev
-DEPS_RUN   := qemu-system-x86 qemu-utils busybox-static ca-certificates
-DEPS_TEST  := tmux screen python3 strace ncurses-term procps btrfs-progs
+	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev libinih-dev libnl-3-dev \
+	libnl-route-3-dev libnftables-dev
+DEPS_RUN   := qemu-system-x86 qemu-utils busybox-static ca-certificates passt
+DEPS_TEST  := tmux screen python3 strace ncurses-term procps btrfs-progs iproute2
 DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 
@@ -22,6 +23,7 @@ DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
 	-Wpointer-arith -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
 PKGS_BACKEND := json-c sqlite3 liblz4 libcrypto
+PKGS_NET     := libnl-route-3.0 libnl-3.0 libnftables json-c
 PKGS_TUI     := json-c vterm ncursesw inih
 # No pkg-config call when nothing is to be built from it: keeps the no-op make fast.
 PKGCFG := $(B)/pkg.mk
@@ -47,23 +49,25 @@ Q := $(if $(V1),,@)
 
 # ---- objects: one archive a folder ---------------------------------------------------------------
 LIBDIRS := backend/base backend/api backend/vsock backend/vmm backend/image backend/guest \
-	backend/events backend/rpc backend/snapshot backend/vm backend/record
+	backend/events backend/rpc backend/snapshot backend/net backend/vm backend/record
 objs     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 lib      = $(B)/$(subst /,-,$(1)).a
 AGENT_SRC := $(wildcard agent/*.c)
 TUI_SRC   := $(wildcard tui/*.c tui/cli/*.c tui/console/*.c tui/record/*.c)
 RPL_SRC   := $(wildcard backend/replay/*.c)
 DMN_SRC   := $(wildcard backend/daemon/*.c)
+NET_SRC   := $(wildcard backend/net/keeper/*.c)
 VSOCK_SRC := $(wildcard backend/vsock/*.c)
 
 WIRE_O    := $(B)/agent/wire.o $(B)/agent/wire_payload.o
 LIBS_TUI  := $(call lib,backend/record) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
-LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
+LIBS_NET  := $(call lib,backend/net) $(call lib,backend/base)
+LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/net) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
 	$(call lib,backend/vmm) $(call lib,backend/events) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 
 LIBS_RPL  := $(foreach d,record rpc events api base,$(call lib,backend/$(d))) $(WIRE_O)
 
-PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-replay $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/vmdeck-vsock.so
+PROGS := $(B)/vmdeck $(B)/vmdeckd $(B)/vmdeck-net $(B)/vmdeck-replay $(B)/vmdeck-agent $(B)/vmdeck-agent-host $(B)/vmdeck-vsock.so
 
 all: $(PROGS) ## build everything (V=dev|rel|asan|tsan|cov|fuzz picks the variant)
 
@@ -75,10 +79,11 @@ ifneq ($(filter-out $(NO_BUILD),$(or $(MAKECMDGOALS),all)),)
 endif
 $(PKGCFG): Makefile
 	@mkdir -p $(@D)
-	@pkg-config --exists --print-errors $(PKGS_BACKEND) $(PKGS_TUI) || { echo "run 'make deps' first" >&2; exit 1; }
+	@pkg-config --exists --print-errors $(PKGS_BACKEND) $(PKGS_NET) $(PKGS_TUI) || { echo "run 'make deps' first" >&2; exit 1; }
 	@{ echo "LDLIBS_BACKEND := $$(pkg-config --libs $(PKGS_BACKEND)) -lev -lm -lpthread"; \
+	   echo "LDLIBS_NET := $$(pkg-config --libs $(PKGS_NET)) -lev -lm -lpthread"; \
 	   echo "LDLIBS_TUI := $$(pkg-config --libs $(PKGS_TUI)) -lev -lm -lpthread"; \
-	   echo "CFLAGS_PKG := $$(pkg-config --cflags $(PKGS_BACKEND) $(PKGS_TUI) | sed 's/-I/-isystem /g')"; } > $@.tmp
+	   echo "CFLAGS_PKG := $$(pkg-config --cflags $(PKGS_BACKEND) $(PKGS_NET) $(PKGS_TUI) | sed 's/-I/-isystem /g')"; } > $@.tmp
 	@mv $@.tmp $@
 
 $(B)/%.o: %.c | $(PKGCFG)
@@ -106,6 +111,10 @@ $(foreach d,$(LIBDIRS),$(eval $(call lib_rule,$(d))))
 $(B)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(LIBS_DMN)
 	@echo "  LD   $(@F)"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
+
+$(B)/vmdeck-net: $(NET_SRC:%.c=$(B)/%.o) $(LIBS_NET)
+	@echo "  LD   $(@F)"
+	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_NET)
 
 $(B)/vmdeck-replay: $(RPL_SRC:%.c=$(B)/%.o) $(LIBS_RPL)
 	@echo "  LD   $(@F)"
@@ -158,14 +167,14 @@ $(TESTBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/vmm_process.o $(L
 	@mkdir -p $(@D)
 	@echo "  LD   testbin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
-	@for p in vmdeck-agent vmdeck-agent-host vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+	@for p in vmdeck-agent vmdeck-agent-host vmdeck-net vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
 
 # The daemon that ends itself at the step of a flow that it is told (tests/support/flow_die.c).
 $(DIEBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/flow_die.o $(LIBS_DMN)
 	@mkdir -p $(@D)
 	@echo "  LD   diebin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
-	@for p in vmdeck-agent vmdeck-agent-host vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+	@for p in vmdeck-agent vmdeck-agent-host vmdeck-net vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
 
 # Feeds a file into a pane of the console, for tests and measurements beside tmux.
 PANE_FEED_O := $(patsubst %.c,$(B)/%.o,$(wildcard tui/console/pane*.c tui/console/grid*.c tui/console/scroll_*.c \
@@ -277,7 +286,7 @@ fuzz-all: $(FUZZ_SRC:tests/fuzz/%.c=build/fuzz/%)
 install: all ## install below PREFIX (/usr/local), honouring DESTDIR
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/vmdeck $(DESTDIR)$(PREFIX)/share/vmdeck/themes
 	install -m 755 $(B)/vmdeck $(B)/vmdeckd $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(B)/vmdeck-agent $(B)/vmdeck-replay $(B)/vmdeck-vsock.so $(DESTDIR)$(PREFIX)/lib/vmdeck
+	install -m 755 $(B)/vmdeck-agent $(B)/vmdeck-net $(B)/vmdeck-replay $(B)/vmdeck-vsock.so $(DESTDIR)$(PREFIX)/lib/vmdeck
 	install -m 644 themes/*.theme $(DESTDIR)$(PREFIX)/share/vmdeck/themes
 
 uninstall: ## remove what install put there
