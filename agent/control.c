@@ -14,7 +14,7 @@
 /* Drivers that nobody waits for leave the processor to the first command, which somebody does. */
 #define LATE_MS 1000
 /* The biggest answer to a frame: HELLO_ACK. */
-#define ANSWER_MAX 256
+#define ANSWER_MAX 512
 /* Answers to one frame at most: QUIESCED and THAWED, HELLO_ACK and SERVING. */
 #define ANSWERS 2
 
