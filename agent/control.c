@@ -58,12 +58,16 @@ static void on_up(void *user)
 	conn_queue(&c->link.conn,
 		wire_put_ready(conn_reserve(&c->link.conn, ANSWER_MAX), ANSWER_MAX, &m));
 	link_send(&c->link);
+	/* While the host makes HELLO. */
+	network_prepare(&c->agent->network);
 }
 
 static void on_late(void *user)
 {
 	(void)user;
 	modules_load_late(PID1_MODULES_LATE);
+	if (network_device())
+		modules_load_late(PID1_MODULES_NET_LATE);
 }
 
 /* HELLO_ACK is queued: sends it, with SERVING where nothing long lies between. 0 or -errno. */
