@@ -7,6 +7,7 @@
 #include "agent/hello.h"
 #include "agent/loop.h"
 #include "agent/mainproc.h"
+#include "agent/network.h"
 #include "agent/output.h"
 #include "agent/power.h"
 #include "agent/quiesce.h"
@@ -20,6 +21,7 @@ struct agent {
 	struct loop loop;
 	struct transport transport;
 	struct identity id;
+	struct network network;
 	struct control control;
 	struct output output;
 	struct mainproc main;

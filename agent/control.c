@@ -14,7 +14,7 @@
 /* Drivers that nobody waits for leave the processor to the first command, which somebody does. */
 #define LATE_MS 1000
 /* The biggest answer to a frame: HELLO_ACK. */
-#define ANSWER_MAX 256
+#define ANSWER_MAX 512
 /* Answers to one frame at most: QUIESCED and THAWED, HELLO_ACK and SERVING. */
 #define ANSWERS 2
 
@@ -58,12 +58,16 @@ static void on_up(void *user)
 	conn_queue(&c->link.conn,
 		wire_put_ready(conn_reserve(&c->link.conn, ANSWER_MAX), ANSWER_MAX, &m));
 	link_send(&c->link);
+	/* While the host makes HELLO. */
+	network_prepare(&c->agent->network);
 }
 
 static void on_late(void *user)
 {
 	(void)user;
 	modules_load_late(PID1_MODULES_LATE);
+	if (network_device())
+		modules_load_late(PID1_MODULES_NET_LATE);
 }
 
 /* HELLO_ACK is queued: sends it, with SERVING where nothing long lies between. 0 or -errno. */

@@ -149,6 +149,8 @@ void hello_apply(
 		remember(id, h);
 	}
 	ack->identity_us = lap(&t);
+	network_apply(&a->network, &h->net, ack->verdict == WIRE_RESTORED, ack);
+	ack->network_us = lap(&t);
 	if (ack->verdict == WIRE_RESTORED)
 		execs_drop(&a->execs);
 	ack->sockets_us = lap(&t);

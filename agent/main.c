@@ -21,7 +21,7 @@
 #define REAP_TURN 128
 
 struct options {
-	const char *unix_path, *fifo;
+	const char *unix_path, *fifo, *network;
 };
 
 static struct agent agent;
@@ -30,12 +30,13 @@ static struct timer reap_more;
 bool agent_debug;
 
 static const char usage[] =
-	"usage: vmdeck-agent --unix PATH [--output-fifo PATH] [--debug]\n"
+	"usage: vmdeck-agent --unix PATH [--output-fifo PATH] [--network DIR] [--debug]\n"
 	"       vmdeck-agent --version | --help\n"
 	"\n"
 	"The guest side of vmdeck. As PID 1 of a guest it takes no options and speaks vsock.\n"
 	"With --unix it is an ordinary process: it listens for commands on PATH and dials\n"
-	"PATH_4990 (control) and PATH_4991 (output).\n";
+	"PATH_4990 (control) and PATH_4991 (output). With --network it sets up the network\n"
+	"that it runs in as the host asks, with resolv.conf in DIR.\n";
 
 static _Noreturn void fatal(const char *what, int error)
 {
@@ -135,6 +136,8 @@ static void options_parse(struct options *o, int argc, char **argv)
 			o->unix_path = argv[++i];
 		} else if (!strcmp(argv[i], "--output-fifo") && i + 1 < argc) {
 			o->fifo = argv[++i];
+		} else if (!strcmp(argv[i], "--network") && i + 1 < argc) {
+			o->network = argv[++i];
 		} else if (!strcmp(argv[i], "--debug")) {
 			agent_debug = true;
 		} else if (!strcmp(argv[i], "--version")) {
@@ -193,6 +196,7 @@ int main(int argc, char **argv)
 		pid1_setup(&agent_debug);
 		modules_load(PID1_MODULES);
 		o.fifo = PID1_OUTPUT_FIFO;
+		o.network = PID1_ETC;
 	} else {
 		options_parse(&o, argc, argv);
 		/* What whoever started us left open is not the commands'. */
@@ -202,6 +206,7 @@ int main(int argc, char **argv)
 			fatal("subreaper", errno);
 	}
 	agent.transport = (struct transport){.unix_path = o.unix_path, .listen_fd = -1};
+	agent.network.etc = o.network;
 	start(&agent, &o);
 	loop_run(&agent.loop);
 	transport_fini(&agent.transport);

@@ -7,6 +7,10 @@
 #define PID1_OUTPUT_FIFO  PID1_RUN_DIR "/output"
 #define PID1_MODULES      "/etc/vmdeck/modules"
 #define PID1_MODULES_LATE "/etc/vmdeck/modules.late"
+/* With a network device only; these need not be there. */
+#define PID1_MODULES_NET      "/etc/vmdeck/modules.net"
+#define PID1_MODULES_NET_LATE "/etc/vmdeck/modules.net.late"
+#define PID1_ETC              "/etc"
 
 /* Mounts and console; reads vmdeck.debug from the kernel line into agent_debug (*ret_debug). What
  * fails is said on the console; nothing here ends the guest. */

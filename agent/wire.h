@@ -12,8 +12,9 @@
  *           then at any time: h>g PING, g>h PONG; g>h VITALS each interval that HELLO or
  *           h>g VITALS_EVERY asked for; h>g POWEROFF, g>h BYE.
  *           Same generation as the guest knows: it is the source resumed. New: a clone or restore;
- *           the agent reseeds, steps the clock, fixes identity before HELLO_ACK and serves nothing
- *           (exec: connection accepted, REQ not answered, GO not acted on) until then.
+ *           the agent reseeds, steps the clock, fixes identity and network before HELLO_ACK and
+ *           serves nothing (exec: connection accepted, REQ not answered, GO not acted on) until
+ *           then. The network is set up at each HELLO that has one.
  *           g>h SERVING follows each HELLO_ACK when commands are taken again and the output is
  *           dialled: the rebind is done.
  *           Before a snapshot: h>g QUIESCE. The agent reads its writers no more, sends what its
@@ -46,7 +47,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 #define WIRE_CID_HOST     2
 #define WIRE_PORT_CONTROL 4990
@@ -62,6 +63,11 @@
 #define WIRE_ID       16 /* generation, stream, exec and instance ids: UUID bytes, never a clock */
 #define WIRE_ENTROPY  64
 #define WIRE_STR_MAX  4096 /* one string other than an argument or variable */
+
+#define WIRE_DNS_MAX    8
+#define WIRE_DNS_LEN    46  /* text of one resolver's address */
+#define WIRE_SEARCH_MAX 256 /* all names of the search list */
+#define WIRE_WHY_MAX    200 /* why the network could not be set up */
 
 #define WIRE_STDIN_CREDIT 65536   /* first CREDIT of an exec with stdin */
 #define WIRE_RING         1048576 /* the agent's output ring, bytes */
@@ -163,6 +169,19 @@ struct wire_ready {
 	struct wire_str agent; /* version text */
 };
 
+/* The guest's one network interface, as it shall be after HELLO. Addresses in network order. */
+struct wire_network {
+	uint8_t present; /* 0: none is asked for, the rest is zero; nothing is touched */
+	uint8_t address[4];
+	uint8_t bits;       /* of the address' network */
+	uint8_t gateway[4]; /* all zero: no default route is made */
+	uint16_t mtu;       /* 0: left as it is */
+	/* resolv.conf: IPv4 or IPv6 texts; none: the file is left as it is. */
+	struct wire_str dns[WIRE_DNS_MAX];
+	uint8_t dns_count;
+	struct wire_str search; /* names with blanks between, or empty */
+};
+
 struct wire_hello {
 	uint32_t version;
 	uint8_t instance[WIRE_ID];
@@ -177,6 +196,13 @@ struct wire_hello {
 	uint16_t argc;
 	struct wire_str env[WIRE_ENVS_MAX]; /* K=V for the main process and every exec */
 	uint16_t envc;
+	struct wire_network net;
+};
+
+enum wire_network_state {
+	WIRE_NETWORK_NONE = 0, /* not asked for */
+	WIRE_NETWORK_DONE = 1,
+	WIRE_NETWORK_FAILED = 2 /* all that could be done is done */
 };
 
 enum wire_verdict { WIRE_BOOTED = 0, WIRE_RESUMED = 1, WIRE_RESTORED = 2 };
@@ -187,6 +213,9 @@ struct wire_hello_ack {
 	uint32_t rng_us, clock_us, identity_us, sockets_us, total_us; /* time each step took */
 	int64_t clock_step_ns; /* guest wall clock before the step minus the host's */
 	uint64_t uptime_ns;
+	uint8_t network; /* enum wire_network_state */
+	uint32_t network_us;
+	struct wire_str network_why; /* what failed, or empty */
 };
 
 struct wire_serving {

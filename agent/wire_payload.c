@@ -63,6 +63,39 @@ int wire_get_ready(const struct wire_frame *f, struct wire_ready *m)
 	return in_end(&in);
 }
 
+static void out_network(struct wire_out *o, const struct wire_network *n)
+{
+	out_int(o, n->present ? 1 : 0, 1);
+	if (!n->present)
+		return;
+	if (!o->bad && (n->bits > 32 || n->dns_count > WIRE_DNS_MAX))
+		o->bad = -EMSGSIZE;
+	out_bytes(o, n->address, sizeof(n->address));
+	out_int(o, n->bits, 1);
+	out_bytes(o, n->gateway, sizeof(n->gateway));
+	out_int(o, n->mtu, 2);
+	out_int(o, n->dns_count, 1);
+	for (uint8_t i = 0; !o->bad && i < n->dns_count; i++)
+		out_str(o, &n->dns[i], WIRE_DNS_LEN);
+	out_str(o, &n->search, WIRE_SEARCH_MAX);
+}
+
+static void in_network(struct wire_in *in, struct wire_network *n)
+{
+	memset(n, 0, sizeof(*n));
+	n->present = (uint8_t)in_max(in, 1, 1);
+	if (!n->present)
+		return;
+	in_bytes(in, n->address, sizeof(n->address));
+	n->bits = (uint8_t)in_max(in, 1, 32);
+	in_bytes(in, n->gateway, sizeof(n->gateway));
+	n->mtu = (uint16_t)in_int(in, 2);
+	n->dns_count = (uint8_t)in_max(in, 1, WIRE_DNS_MAX);
+	for (uint8_t i = 0; i < n->dns_count; i++)
+		in_str(in, &n->dns[i], WIRE_DNS_LEN);
+	in_str(in, &n->search, WIRE_SEARCH_MAX);
+}
+
 int wire_put_hello(void *out, size_t cap, const struct wire_hello *m)
 {
 	struct wire_out o;
@@ -80,6 +113,7 @@ int wire_put_hello(void *out, size_t cap, const struct wire_hello *m)
 	out_str(&o, &m->hostname, WIRE_STR_MAX);
 	out_strv(&o, m->argv, m->argc, WIRE_ARGS_MAX);
 	out_strv(&o, m->env, m->envc, WIRE_ENVS_MAX);
+	out_network(&o, &m->net);
 	return out_end(&o, WIRE_HELLO);
 }
 
@@ -103,6 +137,7 @@ int wire_get_hello(const struct wire_frame *f, struct wire_hello *m)
 	in_str(&in, &m->hostname, WIRE_STR_MAX);
 	in_strv(&in, m->argv, &m->argc, WIRE_ARGS_MAX);
 	in_strv(&in, m->env, &m->envc, WIRE_ENVS_MAX);
+	in_network(&in, &m->net);
 	return in_end(&in);
 }
 
@@ -120,6 +155,9 @@ int wire_put_hello_ack(void *out, size_t cap, const struct wire_hello_ack *m)
 	out_int(&o, m->total_us, 4);
 	out_int(&o, (uint64_t)m->clock_step_ns, 8);
 	out_int(&o, m->uptime_ns, 8);
+	out_int(&o, m->network, 1);
+	out_int(&o, m->network_us, 4);
+	out_str(&o, &m->network_why, WIRE_WHY_MAX);
 	return out_end(&o, WIRE_HELLO_ACK);
 }
 
@@ -137,6 +175,9 @@ int wire_get_hello_ack(const struct wire_frame *f, struct wire_hello_ack *m)
 	m->total_us = (uint32_t)in_int(&in, 4);
 	m->clock_step_ns = (int64_t)in_int(&in, 8);
 	m->uptime_ns = in_int(&in, 8);
+	m->network = (uint8_t)in_max(&in, 1, WIRE_NETWORK_FAILED);
+	m->network_us = (uint32_t)in_int(&in, 4);
+	in_str(&in, &m->network_why, WIRE_WHY_MAX);
 	return in_end(&in);
 }
 

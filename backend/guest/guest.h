@@ -12,6 +12,20 @@
 
 struct guest;
 
+#define GUEST_DNS_MAX WIRE_DNS_MAX
+
+/* The guest's network interface and resolv.conf. May be changed between two HELLOs: each one says
+ * what is here then. */
+struct guest_network {
+	char address[16]; /* IPv4 text; prefix length in bits */
+	uint8_t bits;
+	char gateway[16];                          /* IPv4 text, or "": no default route */
+	uint16_t mtu;                              /* 0: as it is */
+	char dns[GUEST_DNS_MAX][WIRE_DNS_LEN + 1]; /* none: resolv.conf is left as it is */
+	int dns_count;
+	char search[WIRE_SEARCH_MAX + 1]; /* names with blanks between, or "" */
+};
+
 /* What the guest is told in HELLO; strings and vectors are borrowed for the life of the guest. */
 struct guest_identity {
 	uint8_t instance[WIRE_ID];
@@ -22,12 +36,14 @@ struct guest_identity {
 	bool tty;
 	uint16_t rows, cols;
 	uint32_t vitals_ms;
+	const struct guest_network *network; /* NULL: none */
 };
 
 struct guest_callbacks {
 	/* The agent dialled the control connection; nothing is known of it yet. May be NULL. */
 	void (*on_dial)(struct guest *g);
-	/* HELLO_ACK arrived: the guest is itself and serves. Also after each reconnect. */
+	/* HELLO_ACK arrived: the guest is itself and serves. Also after each reconnect.
+	 * ack->network_why is the guest's own text and valid during the call. */
 	void (*on_ready)(struct guest *g, const struct wire_hello_ack *ack);
 	/* SERVING arrived: commands are taken, the output is dialled (the rebind is done). May be
 	 * NULL. */
@@ -53,7 +69,7 @@ struct guest_callbacks {
 };
 
 /* Listens on <vsock_path>_4990 and _4991 (stale sockets are replaced). out is borrowed. -E2BIG: the
- * command and environment do not fit in HELLO; -ENAMETOOLONG: the path. */
+ * command and environment do not fit in HELLO; -EINVAL: the network; -ENAMETOOLONG: the path. */
 int guest_open(struct guest **ret, struct ev_loop *loop, const char *vsock_path,
 	const struct guest_identity *id, struct outlog *out, const struct guest_callbacks *cb,
 	void *user, struct err *e);

@@ -1,6 +1,7 @@
 /* From READY over HELLO and HELLO_ACK to SERVING: whose guest it is, and whether it has arrived. */
 #include "backend/guest/guest_impl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -28,11 +29,39 @@ static int set_strv(struct wire_str *out, uint16_t *ret_n, uint16_t max, const c
 	return 0;
 }
 
+static struct wire_str text_of(const char *s, size_t max)
+{
+	return (struct wire_str){.s = s, .len = (uint16_t)strnlen(s, max)};
+}
+
+static int set_network(struct wire_network *out, const struct guest_network *n, struct err *e)
+{
+	if (!n)
+		return 0;
+	if (inet_pton(AF_INET, n->address, out->address) != 1 || n->bits > 32)
+		return err_set(
+			e, EINVAL, "'%.15s/%u' is no address for a guest", n->address, n->bits);
+	if (*n->gateway && inet_pton(AF_INET, n->gateway, out->gateway) != 1)
+		return err_set(e, EINVAL, "'%.15s' is no gateway for a guest", n->gateway);
+	out->present = 1;
+	out->bits = n->bits;
+	out->mtu = n->mtu;
+	for (int i = 0; i < n->dns_count && i < GUEST_DNS_MAX; i++)
+		out->dns[out->dns_count++] = text_of(n->dns[i], WIRE_DNS_LEN);
+	out->search = text_of(n->search, WIRE_SEARCH_MAX);
+	return 0;
+}
+
 int control_make_hello(const struct guest *g, uint8_t *out, size_t cap, struct err *e)
 {
 	struct wire_hello *m = xcalloc(1, sizeof(*m));
 	const char *name = g->id.hostname ? g->id.hostname : "";
-	int r;
+	int r = set_network(&m->net, g->id.network, e);
+
+	if (r < 0) {
+		free(m);
+		return r;
+	}
 
 	m->version = WIRE_VERSION;
 	memcpy(m->instance, g->id.instance, WIRE_ID);
@@ -123,14 +152,37 @@ int hello_on_ready(struct guest *g, const struct wire_frame *f, struct err *e)
 	return r;
 }
 
+static void log_ack(struct guest *g, const struct wire_hello_ack *m)
+{
+	static const char *const verdicts[] = {"booted", "resumed", "restored"};
+	autojson struct json_object *o = json_object_new_object();
+	char id[2 * WIRE_ID + 1], why[WIRE_WHY_MAX + 1], safe[sizeof(why)];
+
+	_Static_assert(countof(verdicts) == WIRE_RESTORED + 1, "one name a verdict");
+	hex_encode(id, m->generation, WIRE_ID);
+	jsonx_add_str(o, "generation", id);
+	jsonx_add_str(o, "verdict", verdicts[m->verdict]);
+	jsonx_add_int(o, "ms", ms_since(g->control.hello_ns));
+	jsonx_add_int(o, "rng_us", m->rng_us);
+	jsonx_add_int(o, "clock_us", m->clock_us);
+	jsonx_add_int(o, "identity_us", m->identity_us);
+	jsonx_add_int(o, "network_us", m->network_us);
+	jsonx_add_int(o, "sockets_us", m->sockets_us);
+	jsonx_add_int(o, "total_us", m->total_us);
+	jsonx_add_int(o, "clock_step_ms", m->clock_step_ns / 1000000);
+	jsonx_add_int(o, "dial", g->control.dials);
+	if (m->network == WIRE_NETWORK_FAILED) {
+		snprintf(why, sizeof(why), "%.*s", (int)m->network_why.len, m->network_why.s);
+		jsonx_add_str(o, "network_why", str_safe(safe, sizeof(safe), why));
+	}
+	guest_log_limited(g, "epoch.ack", jsonx_line(o));
+}
+
 int hello_on_ack(struct guest *g, const struct wire_frame *f, struct err *e)
 {
 	struct control *c = &g->control;
-	char fields[400], id[2 * WIRE_ID + 1];
 	struct wire_hello_ack m;
-	static const char *const verdicts[] = {"booted", "resumed", "restored"};
 
-	_Static_assert(countof(verdicts) == WIRE_RESTORED + 1, "one name a verdict");
 	if (wire_get_hello_ack(f, &m) < 0)
 		return err_set(e, EPROTO, "malformed HELLO_ACK");
 	if (memcmp(m.generation, g->id.generation, WIRE_ID) != 0)
@@ -138,14 +190,7 @@ int hello_on_ack(struct guest *g, const struct wire_frame *f, struct err *e)
 	c->state = CONTROL_SERVING;
 	c->rebound = false;
 	control_limit(g, GUEST_STEP_S); /* of SERVING */
-	hex_encode(id, m.generation, WIRE_ID);
-	snprintf(fields, sizeof(fields),
-		"{\"generation\":\"%s\",\"verdict\":\"%s\",\"ms\":%d,\"rng_us\":%" PRIu32
-		",\"clock_us\":%" PRIu32 ",\"identity_us\":%" PRIu32 ",\"sockets_us\":%" PRIu32
-		",\"total_us\":%" PRIu32 ",\"clock_step_ms\":%" PRId64 ",\"dial\":%u}",
-		id, verdicts[m.verdict], ms_since(c->hello_ns), m.rng_us, m.clock_us, m.identity_us,
-		m.sockets_us, m.total_us, m.clock_step_ns / 1000000, c->dials);
-	guest_log_limited(g, "epoch.ack", fields);
+	log_ack(g, &m);
 	if (!g->dead && g->cb.on_ready)
 		g->cb.on_ready(g, &m);
 	return 0;

@@ -30,6 +30,8 @@ static const char *const wanted[] = {
 	"failover",
 	"net_failover",
 	"virtio_net",
+	"inet_diag",
+	"tcp_diag",
 	"virtio_rng",
 	"virtio_balloon",
 	NULL,

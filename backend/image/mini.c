@@ -62,8 +62,11 @@ static const struct {
 /* Loaded by the agent before anything else: the way to the host. Each costs about 10 ms emulated,
  * so drivers of devices that a guest may not have come after. */
 static const char *const boot_modules[] = {"virtio_mmio", "vmw_vsock_virtio_transport", NULL};
-static const char *const late_modules[] = {
-	"virtio_blk", "virtio_net", "virtio_rng", "virtio_balloon", NULL};
+static const char *const late_modules[] = {"virtio_blk", "virtio_rng", "virtio_balloon", NULL};
+/* Where there is a network device: the driver before HELLO, which sets the network up; what ends
+ * the connections of a restored copy after it. */
+static const char *const net_modules[] = {"virtio_net", NULL};
+static const char *const net_late_modules[] = {"tcp_diag", NULL};
 
 /* Names of busybox that mean something else here: PID 1 is the agent. */
 static const char *const no_applets[] = {"busybox", "init", "linuxrc"};
@@ -230,7 +233,7 @@ static int put_list(struct kernel *k, const char *const *names, const struct buf
 }
 
 struct texts {
-	struct buf boot, late, dep, alias;
+	struct buf boot, late, net, net_late, dep, alias;
 };
 
 static int make_texts(struct kernel *k, struct texts *t, struct err *e)
@@ -241,6 +244,10 @@ static int make_texts(struct kernel *k, struct texts *t, struct err *e)
 		r = err_set(e, ENOENT, "kernel %s has no modules for vsock", k->release);
 	if (!r)
 		r = put_list(k, late_modules, &t->boot, &t->late, e);
+	if (!r)
+		r = put_list(k, net_modules, &t->boot, &t->net, e);
+	if (!r)
+		r = put_list(k, net_late_modules, &t->boot, &t->net_late, e);
 	if (!r)
 		r = modules_put_dep(&k->modules, &t->dep);
 	return r < 0 ? r : modules_put_alias(&k->modules, &t->alias);
@@ -261,11 +268,16 @@ int mini_write(const struct mini *m, struct kernel *k, struct buf *out, struct e
 		add_module_files(&c, k, &t.dep, &t.alias);
 		cpio_file(&c, "etc/vmdeck/modules", 0644, buf_peek(&t.boot), t.boot.len);
 		cpio_file(&c, "etc/vmdeck/modules.late", 0644, buf_peek(&t.late), t.late.len);
+		cpio_file(&c, "etc/vmdeck/modules.net", 0644, buf_peek(&t.net), t.net.len);
+		cpio_file(&c, "etc/vmdeck/modules.net.late", 0644, buf_peek(&t.net_late),
+			t.net_late.len);
 		r = cpio_write(&c, out, e);
 	}
 	cpio_fini(&c);
 	buf_fini(&t.boot);
 	buf_fini(&t.late);
+	buf_fini(&t.net);
+	buf_fini(&t.net_late);
 	buf_fini(&t.dep);
 	buf_fini(&t.alias);
 	return r;
@@ -294,6 +306,10 @@ int mini_config(char out[HASH_HEX], struct err *e)
 		r = put_names(boot_modules, &b);
 	if (!r)
 		r = put_names(late_modules, &b);
+	if (!r)
+		r = put_names(net_modules, &b);
+	if (!r)
+		r = put_names(net_late_modules, &b);
 	if (!r)
 		r = hash_bytes(buf_peek(&b), b.len, out, e);
 	cpio_fini(&c);

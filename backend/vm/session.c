@@ -18,6 +18,7 @@ static void on_ready(struct guest *g, const struct wire_hello_ack *ack)
 	struct vm *vm = guest_user(g);
 
 	vm->ack = *ack;
+	vm->ack.network_why = (struct wire_str){0}; /* valid in this call only */
 	vm->have_ack = true;
 	vm->agent_since_ns = wall_ns();
 	flow_event(&vm->flow, VM_FE_READY, NULL);

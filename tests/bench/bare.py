@@ -57,7 +57,7 @@ def hello_payload(version, hostname, argv):
     strings = b"".join(text(a) for a in argv)
     return (version + os.urandom(16) + os.urandom(16) + struct.pack("<Q", time.time_ns()) +
             os.urandom(64) + struct.pack("<IBHH", 0, 0, 24, 80) + text(hostname) +
-            struct.pack("<H", len(argv)) + strings + struct.pack("<H", 0))
+            struct.pack("<H", len(argv)) + strings + struct.pack("<HB", 0, 0))
 
 
 def request_payload(argv):

@@ -12,6 +12,7 @@
 #include <string.h>
 
 const uint8_t fake_generation[WIRE_ID] = {0x47, 1, 2, 3};
+const struct guest_network *fake_network;
 
 static void on_ready(struct guest *g, const struct wire_hello_ack *ack)
 {
@@ -19,6 +20,7 @@ static void on_ready(struct guest *g, const struct wire_hello_ack *ack)
 
 	s->ready++;
 	s->ack = *ack;
+	s->ack.network_why = (struct wire_str){0}; /* of this call only */
 	if (s->close_in_ready) {
 		s->g = NULL;
 		guest_close(g);
@@ -131,6 +133,7 @@ void fake_open_main(struct seen *s, const char *const *argv, bool tty)
 		.rows = 30,
 		.cols = 100,
 		.vitals_ms = 1000,
+		.network = fake_network,
 	};
 	struct err e = {0};
 

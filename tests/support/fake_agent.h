@@ -22,6 +22,8 @@ struct seen {
 };
 
 extern const uint8_t fake_generation[WIRE_ID];
+/* Of the guests opened after it was set; NULL: none. */
+extern const struct guest_network *fake_network;
 
 /* The guest with its outlog in t_dir, listening at t_path("v.sock"). argv: the main process. */
 void fake_open(struct seen *s);

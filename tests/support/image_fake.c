@@ -150,6 +150,8 @@ static const struct {
 	{"net/core/failover", "depends="},
 	{"drivers/net/net_failover", "depends=failover"},
 	{"drivers/net/virtio_net", "depends=virtio_ring,virtio,net_failover"},
+	{"net/ipv4/inet_diag", "depends="},
+	{"net/ipv4/tcp_diag", "depends=inet_diag"},
 	{"drivers/char/hw_random/virtio-rng", "depends=virtio,virtio_ring"},
 	{"drivers/virtio/virtio_balloon", "depends=virtio,virtio_ring"},
 	{"net/vmw_vsock/vsock", "depends="},

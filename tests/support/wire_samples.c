@@ -59,6 +59,14 @@ void sample_hello(struct wire_hello *m)
 	m->argc = 3;
 	m->env[0] = sample_str("A=1");
 	m->envc = 1;
+	m->net = (struct wire_network){.present = 1,
+		.address = {10, 0, 2, 100},
+		.bits = 24,
+		.gateway = {10, 0, 2, 2},
+		.mtu = 1400,
+		.dns = {sample_str("192.0.2.53"), sample_str("2001:db8::53")},
+		.dns_count = 2,
+		.search = sample_str("one.test two.test")};
 }
 
 static int put_hello(uint8_t *buf, size_t cap)
@@ -85,7 +93,10 @@ static int put_hello_ack(uint8_t *buf, size_t cap)
 		.sockets_us = 4,
 		.total_us = 10,
 		.clock_step_ns = -5,
-		.uptime_ns = 77};
+		.uptime_ns = 77,
+		.network = WIRE_NETWORK_FAILED,
+		.network_us = 6,
+		.network_why = sample_str("no interface")};
 
 	sample_fill(m.generation, WIRE_ID, 8);
 	return wire_put_hello_ack(buf, cap, &m);

@@ -25,6 +25,9 @@ extern const size_t wire_sample_count;
 void sample_hello(struct wire_hello *m);
 void sample_exec_req(struct wire_exec_req *m);
 
+/* Bytes of the sample's network block behind its first one; it is the end of HELLO. */
+#define SAMPLE_NETWORK_LEN (4 + 1 + 4 + 2 + 1 + 12 + 14 + 19)
+
 struct wire_str sample_str(const char *s);
 /* The bytes from, from + 1, ... */
 void sample_fill(uint8_t *p, size_t n, uint8_t from);

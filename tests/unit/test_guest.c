@@ -55,6 +55,78 @@ static void test_hello(void **state)
 	fake_close(&seen);
 }
 
+static void send_ack(struct wire_hello_ack *m)
+{
+	uint8_t b[512];
+
+	memcpy(m->generation, fake_generation, WIRE_ID);
+	peer_put(&p1, wire_put_hello_ack(b, sizeof(b), m), b);
+	T_UNTIL(fake_log_count(&seen, "epoch.ack") > 0, "HELLO_ACK");
+}
+
+/* The network that HELLO carries is what is known when it is sent. */
+static void test_network(void **state)
+{
+	static const char evil[] = "eth0: \"x\x1b[2J\ny\xff";
+	static struct wire_hello h;
+	struct guest_network n = {.address = "10.0.2.100",
+		.bits = 24,
+		.gateway = "10.0.2.1",
+		.mtu = 1500,
+		.dns = {"192.0.2.1", "2001:db8::1"},
+		.dns_count = 2,
+		.search = "a.test b.test"};
+	struct wire_hello_ack m = {.network = WIRE_NETWORK_FAILED,
+		.network_us = 4321,
+		.network_why = {.s = evil, .len = sizeof(evil) - 1}};
+
+	(void)state;
+	fake_network = &n;
+	fake_open(&seen);
+	fake_network = NULL;
+	fake_control(&p1);
+	assert_int_equal(wire_get_hello(&p1.f, &h), 0);
+	assert_int_equal(h.net.present, 1);
+	assert_memory_equal(h.net.address, "\x0a\x00\x02\x64", 4);
+	assert_memory_equal(h.net.gateway, "\x0a\x00\x02\x01", 4);
+	assert_int_equal(h.net.mtu, 1500);
+	assert_int_equal(h.net.dns_count, 2);
+	assert_int_equal(h.net.dns[1].len, 11);
+	assert_memory_equal(h.net.dns[1].s, "2001:db8::1", 11);
+	assert_memory_equal(h.net.search.s, "a.test b.test", h.net.search.len);
+	send_ack(&m);
+	assert_int_equal(fake_log_count(&seen, "\"network_us\":4321"), 1);
+	assert_int_equal(fake_log_count(&seen, "\"network_why\":\"eth0: \\\"x"), 1);
+	assert_null(strpbrk(strstr(seen.log, "network_why"), "\x1b\xff"));
+	peer_close(&p1);
+	t_until(&seen.lost, "loss");
+	n.dns_count = 1;
+	*n.gateway = 0;
+	fake_control(&p1);
+	assert_int_equal(wire_get_hello(&p1.f, &h), 0);
+	assert_int_equal(h.net.dns_count, 1);
+	assert_memory_equal(h.net.gateway, "\0\0\0\0", 4);
+	peer_close(&p1);
+	fake_close(&seen);
+}
+
+/* A guest without a network is told of none, and its answer says nothing of it. */
+static void test_no_network(void **state)
+{
+	static struct wire_hello h;
+	struct wire_hello_ack m = {.network = WIRE_NETWORK_NONE};
+
+	(void)state;
+	fake_open(&seen);
+	fake_control(&p1);
+	assert_int_equal(wire_get_hello(&p1.f, &h), 0);
+	assert_int_equal(h.net.present, 0);
+	send_ack(&m);
+	assert_int_equal(fake_log_count(&seen, "network_why"), 0);
+	peer_close(&p1);
+	fake_close(&seen);
+}
+
 static void test_reconnect_and_newest_wins(void **state)
 {
 	(void)state;
@@ -328,6 +400,8 @@ static void test_open_errors(void **state)
 	static char big[WIRE_PAYLOAD_MAX], longer[100];
 	const char *argv[] = {"a", big, NULL};
 	struct guest_identity id = {.hostname = "x"}, fat = {.argv = argv};
+	struct guest_network wrong = {.address = "10.0.2", .bits = 24};
+	struct guest_identity lost = {.network = &wrong};
 	struct peer stale;
 	struct err e;
 	struct stat st;
@@ -337,6 +411,12 @@ static void test_open_errors(void **state)
 	(void)state;
 	memset(big, 'x', sizeof(big) - 1);
 	assert_int_equal(open_at(t_path("v.sock"), &fat, &e), -E2BIG);
+	assert_int_equal(open_at(t_path("v.sock"), &lost, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "'10.0.2/24'"));
+	snprintf(wrong.address, sizeof(wrong.address), "10.0.2.3");
+	snprintf(wrong.gateway, sizeof(wrong.gateway), "me");
+	assert_int_equal(open_at(t_path("v.sock"), &lost, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "'me'"));
 	memset(longer, 'p', sizeof(longer) - 1);
 	assert_int_equal(open_at(t_path(longer), &id, &e), -ENAMETOOLONG);
 	assert_non_null(strstr(e.msg, "at most 107"));
@@ -362,6 +442,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, t_setup, t_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_hello),
+		T(test_network),
+		T(test_no_network),
 		T(test_reconnect_and_newest_wins),
 		T(test_ping),
 		T(test_vitals_and_poweroff),

@@ -46,6 +46,9 @@ static void test_control_round_trips(void **state)
 	assert_int_equal(a.total_us, 10);
 	assert_true(a.clock_step_ns == -5);
 	assert_int_equal(a.uptime_ns, 77);
+	assert_int_equal(a.network, WIRE_NETWORK_FAILED);
+	assert_int_equal(a.network_us, 6);
+	assert_str(a.network_why, "no interface");
 
 	f = sample_put(buf, WIRE_VITALS);
 	assert_int_equal(wire_get_vitals(&f, &v), 0);
@@ -108,6 +111,34 @@ static void test_hello_round_trip(void **state)
 	assert_str(hello_out.argv[2], "a b");
 	assert_int_equal(hello_out.envc, 1);
 	assert_str(hello_out.env[0], "A=1");
+}
+
+static void test_hello_network(void **state)
+{
+	struct wire_frame f = sample_put(buf, WIRE_HELLO);
+	const struct wire_network *n = &hello_out.net;
+	uint32_t full = f.len;
+
+	(void)state;
+	assert_int_equal(wire_get_hello(&f, &hello_out), 0);
+	assert_int_equal(n->present, 1);
+	assert_memory_equal(n->address, "\x0a\x00\x02\x64", 4);
+	assert_int_equal(n->bits, 24);
+	assert_memory_equal(n->gateway, "\x0a\x00\x02\x02", 4);
+	assert_int_equal(n->mtu, 1400);
+	assert_int_equal(n->dns_count, 2);
+	assert_str(n->dns[0], "192.0.2.53");
+	assert_str(n->dns[1], "2001:db8::53");
+	assert_str(n->search, "one.test two.test");
+	/* None takes one byte, and nothing of the former one is left. */
+	sample_hello(&hello_in);
+	hello_in.net.present = 0;
+	f = sample_frame(buf, wire_put_hello(buf, SAMPLE_CAP, &hello_in), WIRE_HELLO);
+	assert_int_equal(f.len, full - SAMPLE_NETWORK_LEN);
+	assert_int_equal(wire_get_hello(&f, &hello_out), 0);
+	assert_int_equal(n->present, 0);
+	assert_int_equal(n->dns_count, 0);
+	assert_int_equal(n->search.len, 0);
 }
 
 static void test_exec_round_trips(void **state)
@@ -292,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_control_round_trips),
 		cmocka_unit_test(test_snapshot_round_trips),
 		cmocka_unit_test(test_hello_round_trip),
+		cmocka_unit_test(test_hello_network),
 		cmocka_unit_test(test_exec_round_trips),
 		cmocka_unit_test(test_small_round_trips),
 		cmocka_unit_test(test_out_data),

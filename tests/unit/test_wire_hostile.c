@@ -165,6 +165,103 @@ static void test_values_out_of_range(void **state)
 	assert_int_equal(sample_get(&f), -EPROTO);
 }
 
+static int hello_with(const struct wire_network *n)
+{
+	sample_hello(&hello_in);
+	hello_in.net = *n;
+	return wire_put_hello(buf, SAMPLE_CAP, &hello_in);
+}
+
+/* HELLO with one byte of the sample's network block changed. */
+static int hello_patched(size_t at, uint8_t v)
+{
+	struct wire_frame f = sample_put(buf, WIRE_HELLO);
+
+	buf[WIRE_HEADER + f.len - SAMPLE_NETWORK_LEN + at] = v;
+	return wire_get_hello(&f, &hello_out);
+}
+
+static void test_network_over_the_limit(void **state)
+{
+	static char big[WIRE_SEARCH_MAX + 1];
+	struct wire_network n, good;
+
+	(void)state;
+	memset(big, 'a', sizeof(big));
+	sample_hello(&hello_in);
+	good = n = hello_in.net;
+	for (int i = 0; i < WIRE_DNS_MAX; i++)
+		n.dns[i] = (struct wire_str){.s = big, .len = WIRE_DNS_LEN};
+	n.dns_count = WIRE_DNS_MAX;
+	n.search = (struct wire_str){.s = big, .len = WIRE_SEARCH_MAX};
+	n.bits = 32;
+	assert_true(hello_with(&n) > 0);
+	n.search.len++;
+	assert_int_equal(hello_with(&n), -EMSGSIZE);
+	n = good;
+	n.dns[1] = (struct wire_str){.s = big, .len = WIRE_DNS_LEN + 1};
+	assert_int_equal(hello_with(&n), -EMSGSIZE);
+	n = good;
+	n.dns_count = WIRE_DNS_MAX + 1;
+	assert_int_equal(hello_with(&n), -EMSGSIZE);
+	n = good;
+	n.bits = 33;
+	assert_int_equal(hello_with(&n), -EMSGSIZE);
+	n = good;
+	n.search = (struct wire_str){.s = "a\0b", .len = 3};
+	assert_int_equal(hello_with(&n), -EINVAL);
+}
+
+static void test_network_out_of_range(void **state)
+{
+	struct wire_frame f;
+	size_t search = SAMPLE_NETWORK_LEN - 19, dns = 12;
+
+	(void)state;
+	assert_int_equal(hello_patched(4, 32), 0);
+	assert_int_equal(hello_patched(4, 33), -EPROTO);
+	assert_int_equal(hello_patched(4, 255), -EPROTO);
+	/* More resolvers than follow, fewer, and more than there may be. */
+	assert_int_equal(hello_patched(11, 3), -EPROTO);
+	assert_int_equal(hello_patched(11, 1), -EPROTO);
+	assert_int_equal(hello_patched(11, WIRE_DNS_MAX + 1), -EPROTO);
+	assert_int_equal(hello_patched(11, 255), -EPROTO);
+	assert_int_equal(hello_patched(dns, WIRE_DNS_LEN + 1), -EPROTO);
+	assert_int_equal(hello_patched(dns + 1, 1), -EPROTO);
+	assert_int_equal(hello_patched(dns + 2, 0), -EPROTO); /* NUL */
+	assert_int_equal(hello_patched(search, 16), -EPROTO);
+	assert_int_equal(hello_patched(search + 1, 2), -EPROTO);
+	assert_int_equal(hello_patched(search + 5, 0), -EPROTO);
+	/* What is there or not has two values; and nothing follows an absent one. */
+	f = sample_put(buf, WIRE_HELLO);
+	buf[WIRE_HEADER + f.len - SAMPLE_NETWORK_LEN - 1] = 2;
+	assert_int_equal(sample_get(&f), -EPROTO);
+	buf[WIRE_HEADER + f.len - SAMPLE_NETWORK_LEN - 1] = 0;
+	assert_int_equal(sample_get(&f), -EPROTO);
+}
+
+static void test_network_answer(void **state)
+{
+	static char big[WIRE_WHY_MAX + 1];
+	struct wire_hello_ack ack = {.network_why = {.s = big, .len = WIRE_WHY_MAX}};
+	struct wire_frame f = sample_put(buf, WIRE_HELLO_ACK);
+	size_t why = 2 + strlen("no interface");
+
+	(void)state;
+	memset(big, 'a', sizeof(big));
+	buf[WIRE_HEADER + f.len - why - 5] = WIRE_NETWORK_FAILED + 1;
+	assert_int_equal(sample_get(&f), -EPROTO);
+	f = sample_put(buf, WIRE_HELLO_ACK);
+	buf[WIRE_HEADER + f.len - why] = WIRE_WHY_MAX + 1;
+	assert_int_equal(sample_get(&f), -EPROTO);
+	f = sample_put(buf, WIRE_HELLO_ACK);
+	buf[WIRE_HEADER + f.len - 1] = 0;
+	assert_int_equal(sample_get(&f), -EPROTO);
+	assert_true(wire_put_hello_ack(buf, SAMPLE_CAP, &ack) > 0);
+	ack.network_why.len++;
+	assert_int_equal(wire_put_hello_ack(buf, SAMPLE_CAP, &ack), -EMSGSIZE);
+}
+
 static void test_nul_in_string(void **state)
 {
 	struct wire_frame f = sample_put(buf, WIRE_REFUSED);
@@ -251,6 +348,9 @@ int main(void)
 		cmocka_unit_test(test_counts_over_the_limit),
 		cmocka_unit_test(test_strings_over_the_limit),
 		cmocka_unit_test(test_values_out_of_range),
+		cmocka_unit_test(test_network_over_the_limit),
+		cmocka_unit_test(test_network_out_of_range),
+		cmocka_unit_test(test_network_answer),
 		cmocka_unit_test(test_nul_in_string),
 		cmocka_unit_test(test_other_version),
 		cmocka_unit_test(test_reader_refuses),
