@@ -74,6 +74,12 @@ static enum flow_verdict enter_next(struct flow *f)
 	return v;
 }
 
+static void pass_over(struct flow *f)
+{
+	while (f->at + 1 < f->count && f->steps[f->at + 1].skip && f->steps[f->at + 1].skip(f))
+		f->at++;
+}
+
 static void drive(struct flow *f, enum flow_verdict v)
 {
 	assert(!f->in_step);
@@ -88,6 +94,7 @@ static void drive(struct flow *f, enum flow_verdict v)
 			finish(f, -f->err.code);
 			return;
 		case FLOW_NEXT:
+			pass_over(f);
 			if (f->at + 1 < f->count) {
 				v = enter_next(f);
 				break;

@@ -27,6 +27,9 @@ struct flow_step {
 	void (*undo)(struct flow *f); /* may be NULL; runs for every entered step on failure */
 	/* Asked when the time is up; NULL: the flow fails with ETIMEDOUT and the step's name. */
 	enum flow_verdict (*expired)(struct flow *f);
+	/* The step has nothing to do here: passed over without a word. NULL: never. Its undo runs
+	 * all the same. */
+	bool (*skip)(const struct flow *f);
 };
 
 #define FLOW_OWN_LIMIT (-1.0) /* as timeout: the flow's own `limit` counts for this step */

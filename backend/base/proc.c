@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -178,6 +179,9 @@ static _Noreturn void child_main(struct child *c)
 	if (c->spec->die_with_parent &&
 		(prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != c->parent))
 		goto fail;
+	for (int i = 0; i < c->spec->enter_count; i++)
+		if (setns(c->spec->enter[i], 0) < 0)
+			goto fail;
 	if (c->spec->cwd && chdir(c->spec->cwd) < 0)
 		goto fail;
 	if (arrange_fds(c) < 0)

@@ -27,6 +27,8 @@ struct proc_spec {
 	const char *cwd; /* NULL: ours */
 	const char *pid_file; /* "PID START\n" written by the child itself before exec, atomically:
 				a parent killed at any moment leaves an owner's mark; NULL: none */
+	const int *enter; /* namespaces (setns), in this order, before anything else of the child */
+	int enter_count;
 	bool die_with_parent; /* PR_SET_PDEATHSIG SIGKILL: helpers, never VMMs */
 };
 

@@ -326,10 +326,12 @@ static void on_restored(void *user, struct vm *vm, int r, const struct err *e)
 static void handle_restore(struct rpc_call *call, struct json_object *params)
 {
 	struct daemon *d = rpc_user(call);
+	struct net_wish network;
 	struct err e = {0};
 
-	if (vm_restore(&d->vms, jsonx_str(params, "snapshot"), jsonx_str(params, "name"),
-		    on_restored, call, &e) < 0)
+	if (net_wish_read(params, &network, &e) < 0 ||
+		vm_restore(&d->vms, jsonx_str(params, "snapshot"), jsonx_str(params, "name"),
+			&network, on_restored, call, &e) < 0)
 		rpc_fail(call, &e);
 }
 
@@ -372,10 +374,12 @@ static void on_cloned(void *user, const char *snapshot, const struct clone_resul
 static void handle_clone(struct rpc_call *call, struct json_object *params)
 {
 	struct daemon *d = rpc_user(call);
+	struct net_wish network;
 	struct err e = {0};
 
-	if (vm_clone(&d->vms, jsonx_str(params, "from"), jsonx_str(params, "prefix"),
-		    (int)jsonx_int(params, "count", 1), on_cloned, call, &e) < 0)
+	if (net_wish_read(params, &network, &e) < 0 ||
+		vm_clone(&d->vms, jsonx_str(params, "from"), jsonx_str(params, "prefix"),
+			(int)jsonx_int(params, "count", 1), &network, on_cloned, call, &e) < 0)
 		rpc_fail(call, &e);
 }
 

@@ -6,6 +6,7 @@
 #include "backend/base/str.h"
 #include "backend/daemon/daemon.h"
 #include "backend/vm/disks.h"
+#include "backend/vm/network.h"
 
 #define STOP_DEFAULT_S 10
 #define PING_LIMIT_S   3.
@@ -88,6 +89,20 @@ static char **copy_env(struct json_object *map)
 	return v;
 }
 
+static int fill_network(
+	struct daemon *d, struct json_object *params, struct vm_spec *s, struct err *e)
+{
+	struct net_wish wish;
+	int r = net_wish_read(params, &wish, e);
+
+	if (r == 0 && wish.publish_said && !wish.mode_said && wish.spec.publish_count > 0)
+		r = net_mode_parse("auto", &wish.spec.mode, e);
+	if (r == 0)
+		r = vm_network_check(&d->vms, &wish.spec, e);
+	s->network = wish.spec;
+	return r;
+}
+
 static int fill_spec(struct daemon *d, struct json_object *params, struct vm_spec *s, struct err *e)
 {
 	const char *image = jsonx_str(params, "image"), *name = jsonx_str(params, "name");
@@ -126,7 +141,7 @@ static int fill_spec(struct daemon *d, struct json_object *params, struct vm_spe
 	s->argv = copy_strv(jsonx_get(params, "cmd"));
 	s->env = copy_env(jsonx_get(params, "env"));
 	s->tty = !s->argv || jsonx_bool(params, "tty", false);
-	return 0;
+	return fill_network(d, params, s, e);
 }
 
 static void handle_boot(struct rpc_call *call, struct json_object *params)

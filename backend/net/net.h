@@ -53,6 +53,14 @@ struct net_spec {
 	struct net_publish publish[NET_PUBLISH_MAX];
 	int publish_count;
 };
+/* What a caller says of a restored VM's network; the rest is the snapshot's. */
+struct net_wish {
+	bool mode_said, publish_said;
+	struct net_spec spec;
+};
+/* From a call's "network" and "publish" (both may be missing). -EINVAL. */
+int net_wish_read(struct json_object *params, struct net_wish *ret, struct err *e);
+
 /* {"mode", "publish": [...]}; a new reference. */
 struct json_object *net_spec_json(const struct net_spec *s);
 /* NULL is mode none. -EINVAL names what is wrong. */

@@ -144,11 +144,28 @@ static int add_publish(struct net_spec *s, struct json_object *item, struct err 
 	return r;
 }
 
+static int read_publish(struct json_object *list, struct net_spec *s, struct err *e)
+{
+	int r = 0;
+
+	if (list && !json_object_is_type(list, json_type_array))
+		return err_set(e, EINVAL, "published ports are a list");
+	for (size_t i = 0; list && i < json_object_array_length(list) && r == 0; i++)
+		r = add_publish(s, json_object_array_get_idx(list, i), e);
+	return r;
+}
+
+static int check_used(const struct net_spec *s, struct err *e)
+{
+	if (s->publish_count > 0 && s->mode == NET_NONE)
+		return err_set(e, EINVAL,
+			"a VM without a network has no ports to publish: give it --network auto");
+	return 0;
+}
+
 int net_spec_read(struct json_object *o, struct net_spec *ret, struct err *e)
 {
-	struct json_object *list = o ? jsonx_get(o, "publish") : NULL;
 	const char *mode = o ? jsonx_str(o, "mode") : NULL;
-	size_t n;
 	int r;
 
 	*ret = (struct net_spec){0};
@@ -157,13 +174,21 @@ int net_spec_read(struct json_object *o, struct net_spec *ret, struct err *e)
 	if (!mode)
 		return err_set(e, EINVAL, "a network without a mode");
 	r = net_mode_parse(mode, &ret->mode, e);
-	if (list && !json_object_is_type(list, json_type_array))
-		return err_set(e, EINVAL, "published ports are a list");
-	n = list ? json_object_array_length(list) : 0;
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = add_publish(ret, json_object_array_get_idx(list, i), e);
-	if (r == 0 && n > 0 && ret->mode == NET_NONE)
-		r = err_set(e, EINVAL,
-			"a VM without a network has no ports to publish: give it --network auto");
-	return r;
+	if (r == 0)
+		r = read_publish(jsonx_get(o, "publish"), ret, e);
+	return r < 0 ? r : check_used(ret, e);
+}
+
+int net_wish_read(struct json_object *params, struct net_wish *ret, struct err *e)
+{
+	const char *mode = jsonx_str(params, "network");
+	struct json_object *list = jsonx_get(params, "publish");
+	int r = 0;
+
+	*ret = (struct net_wish){.mode_said = mode, .publish_said = list};
+	if (mode)
+		r = net_mode_parse(mode, &ret->spec.mode, e);
+	if (r == 0)
+		r = read_publish(list, &ret->spec, e);
+	return r < 0 || !mode ? r : check_used(&ret->spec, e);
 }

@@ -67,6 +67,7 @@ struct snapshot {
 	uint32_t vcpus, mem_mib;
 	bool tty;
 	char **argv, **env; /* NULL-ended; NULL: none */
+	char **network;     /* NULL-ended: mode, ports published; NULL: no network card */
 	uint64_t state_bytes, memory_bytes /* its data, without holes */;
 	uint64_t quiesce_us, pause_us; /* pause: vCPUs stopped */
 	uint64_t took_us;              /* request to published */

@@ -9,6 +9,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/log.h"
 #include "backend/base/str.h"
+#include "backend/vm/network.h"
 #include "backend/vm/snapshot.h"
 #include "backend/vm/vm.h"
 
@@ -147,6 +148,7 @@ static void take_over(struct vm *vm)
 		snprintf(vm->reason, sizeof(vm->reason),
 			"agent and output cannot be reached: %.350s", e.msg);
 	}
+	vm_network_adopt(vm);
 	vm_setup_vmm(vm);
 	if (vm->state == VM_STARTING)
 		vm_boot_continue(vm);

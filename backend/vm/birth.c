@@ -8,6 +8,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "backend/vm/disks.h"
+#include "backend/vm/network.h"
 #include "backend/vm/pool.h"
 #include "backend/vm/snapshot.h"
 
@@ -75,6 +76,7 @@ enum flow_verdict birth_spawn(struct flow *f)
 	note_machine(vm);
 	if (vm->vmm->ops->start(vm->vmm, birth_vmm_done, &f->err) < 0)
 		return FLOW_FAIL;
+	vm_network_given(vm);
 	return flow_step_limit(f) > 0 ? FLOW_WAIT : FLOW_NEXT;
 }
 

@@ -4,6 +4,7 @@
 
 #include "backend/base/jsonx.h"
 #include "backend/vm/birth.h"
+#include "backend/vm/network.h"
 #include "backend/vm/disks.h"
 
 #define DISKS_LIMIT 600. /* s to copy the images of disks; none: nothing to wait for */
@@ -34,10 +35,12 @@ static void hello_undo(struct flow *f)
 }
 
 static const struct flow_step boot_steps[] = {
-	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL},
-	{"disks", DISKS_LIMIT, vm_disks_enter, vm_disks_event, vm_disks_undo, NULL},
-	{"spawn", SPAWN_LIMIT, birth_spawn, birth_vmm_event, birth_kill, NULL},
-	{"hello", HELLO_LIMIT, hello_enter, hello_event, hello_undo, NULL},
+	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL, NULL},
+	{"disks", DISKS_LIMIT, vm_disks_enter, vm_disks_event, vm_disks_undo, NULL, NULL},
+	{"network", NETWORK_LIMIT, vm_network_enter, vm_network_event, vm_network_undo, NULL,
+		vm_network_skip},
+	{"spawn", SPAWN_LIMIT, birth_spawn, birth_vmm_event, birth_kill, NULL, NULL},
+	{"hello", HELLO_LIMIT, hello_enter, hello_event, hello_undo, NULL, NULL},
 };
 
 static void log_create(struct vm *vm)

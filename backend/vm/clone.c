@@ -21,6 +21,7 @@ struct clone {
 	int count, left;
 	struct clone_result *results;
 	struct clone_one *ones;
+	struct net_wish network;
 	clone_done *done;
 	void *user;
 };
@@ -63,8 +64,8 @@ static void start_all(struct clone *c)
 		struct clone_result *res = &c->results[i];
 
 		vm_next_name(c->host, c->prefix, &number, res->name, sizeof(res->name));
-		if (vm_restore(c->host, c->snapshot, res->name, on_restored, &c->ones[i],
-			    &res->why) < 0)
+		if (vm_restore(c->host, c->snapshot, res->name, &c->network, on_restored,
+			    &c->ones[i], &res->why) < 0)
 			one_ended(c);
 	}
 	c->host->cloning = NULL;
@@ -129,8 +130,8 @@ static int check_room(const struct vm_host *h, int count, struct err *e)
 	return 0;
 }
 
-int vm_clone(struct vm_host *h, const char *from, const char *prefix, int count, clone_done *done,
-	void *user, struct err *e)
+int vm_clone(struct vm_host *h, const char *from, const char *prefix, int count,
+	const struct net_wish *network, clone_done *done, void *user, struct err *e)
 {
 	struct snap_request req = {.temporary = true};
 	struct err why = {0};
@@ -148,7 +149,8 @@ int vm_clone(struct vm_host *h, const char *from, const char *prefix, int count,
 		return err_set(e, -r, "%s", why.msg);
 	}
 	c = xcalloc(1, sizeof(*c));
-	*c = (struct clone){.host = h, .count = count, .done = done, .user = user};
+	*c = (struct clone){
+		.host = h, .count = count, .network = *network, .done = done, .user = user};
 	c->results = xcalloc((size_t)count, sizeof(*c->results));
 	c->ones = xcalloc((size_t)count, sizeof(*c->ones));
 	for (int i = 0; i < count; i++)

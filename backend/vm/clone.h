@@ -20,7 +20,7 @@ typedef void clone_done(void *user, const char *snapshot, const struct clone_res
 /* from: a VM (by way of a temporary snapshot that goes with its last clone) or a snapshot. prefix
  * NULL: the name of what is cloned; names are PREFIX-1 and so on, those in use left out. done is
  * called once, perhaps before this returns 0; not after an error. */
-int vm_clone(struct vm_host *h, const char *from, const char *prefix, int count, clone_done *done,
-	void *user, struct err *e);
+int vm_clone(struct vm_host *h, const char *from, const char *prefix, int count,
+	const struct net_wish *network, clone_done *done, void *user, struct err *e);
 
 #endif

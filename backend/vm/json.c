@@ -2,6 +2,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "backend/vm/disks.h"
+#include "backend/vm/network.h"
 #include "backend/vm/snapshot.h"
 
 static void add_u64(struct json_object *o, const char *key, uint64_t v)
@@ -132,6 +133,7 @@ struct json_object *vm_to_json(struct vm *vm)
 	jsonx_add_str(o, "snapshot", vm->restored.snapshot);
 	jsonx_add_str(o, "health", vm->seen.healthy ? "healthy" : "unknown");
 	json_object_object_add(o, "disks", vm_disks_json(vm));
+	json_object_object_add(o, "network", vm_network_json(vm));
 	json_object_object_add(o, "snapshotting", vm->snap ? snap_to_json(vm->snap) : NULL);
 	json_object_object_add(o, "agent", agent_json(vm));
 	json_object_object_add(o, "output", output_json(vm));

@@ -108,11 +108,11 @@ static void end_one(struct pool *p, struct vm *vm)
 static void save(const struct pool *p);
 
 static const struct flow_step pool_steps[] = {
-	{"check", CHECK_S, restore_check_step, restore_check_event, restore_check_undo, NULL},
-	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL},
-	{"spawn", 0, birth_spawn, NULL, birth_kill, NULL},
-	{"api", API_S, restore_api_step, birth_vmm_event, NULL, NULL},
-	{"load", LOAD_S, restore_load_step, birth_op_event, NULL, NULL},
+	{"check", CHECK_S, restore_check_step, restore_check_event, restore_check_undo, NULL, NULL},
+	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL, NULL},
+	{"spawn", 0, birth_spawn, NULL, birth_kill, NULL, NULL},
+	{"api", API_S, restore_api_step, birth_vmm_event, NULL, NULL, NULL},
+	{"load", LOAD_S, restore_load_step, birth_op_event, NULL, NULL, NULL},
 };
 
 /* Shared pages count by their share: what the host would get back. */
@@ -359,6 +359,12 @@ int pool_set(struct pool *p, const struct snapshot *s, int count, uint32_t max_m
 	struct entry *en = find(p, s->id);
 	int others = 0;
 
+	if (s->network && count > 0)
+		return err_set(e, ENOTSUP,
+			"snapshot '%s' has a network card: no pool can be kept of it, its clones "
+			"are "
+			"started when they are asked for",
+			s->name);
 	for (int i = 0; i < POOL_SNAPSHOTS; i++) {
 		others += p->entries[i].used && &p->entries[i] != en ? p->entries[i].wanted : 0;
 		if (!en && !p->entries[i].used)

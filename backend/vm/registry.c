@@ -127,6 +127,7 @@ void vm_free(struct vm *vm)
 	vm_close_session(vm);
 	if (vm->vmm)
 		vm->vmm->ops->destroy(vm->vmm);
+	net_leave(vm->net);
 	flow_drop(&vm->flow);
 	answer_all(vm);
 	vm->prev->next = vm->next;

@@ -9,6 +9,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "backend/vm/birth.h"
+#include "backend/vm/network.h"
 #include "backend/vm/pool.h"
 #include "backend/vm/snapshot.h"
 
@@ -279,18 +280,22 @@ static enum flow_verdict health_event(struct flow *f, int ev, void *data)
 }
 
 static const struct flow_step restore_steps[] = {
-	{"queue", QUEUE_LIMIT, queue_step, queue_event, queue_undo, NULL},
-	{"check", CHECK_LIMIT, restore_check_step, restore_check_event, restore_check_undo, NULL},
-	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL},
-	{"spawn", 0, birth_spawn, NULL, birth_kill, NULL},
-	{"api", API_LIMIT, restore_api_step, birth_vmm_event, NULL, NULL},
-	[RESTORE_LOADED] = {"load", LOAD_LIMIT, restore_load_step, birth_op_event, NULL, NULL},
-	{"resume", RESUME_LIMIT, resume_step, birth_op_event, NULL, NULL},
-	{"dial", DIAL_LIMIT, dial_step, dial_event, NULL, NULL},
-	{"hello", HELLO_LIMIT, hello_verdict, hello_event, NULL, NULL},
-	{"rebind", REBIND_LIMIT, rebind_step, rebind_event, NULL, NULL},
-	{"output", OUTPUT_LIMIT, output_step, output_event, NULL, NULL},
-	{"health", HEALTH_LIMIT + 1, health_step, health_event, NULL, NULL},
+	{"queue", QUEUE_LIMIT, queue_step, queue_event, queue_undo, NULL, NULL},
+	{"check", CHECK_LIMIT, restore_check_step, restore_check_event, restore_check_undo, NULL,
+		NULL},
+	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL, NULL},
+	{"network", NETWORK_LIMIT, vm_network_enter, vm_network_event, vm_network_undo, NULL,
+		vm_network_skip},
+	{"spawn", 0, birth_spawn, NULL, birth_kill, NULL, NULL},
+	{"api", API_LIMIT, restore_api_step, birth_vmm_event, NULL, NULL, NULL},
+	[RESTORE_LOADED] = {"load", LOAD_LIMIT, restore_load_step, birth_op_event, NULL, NULL,
+		NULL},
+	{"resume", RESUME_LIMIT, resume_step, birth_op_event, NULL, NULL, NULL},
+	{"dial", DIAL_LIMIT, dial_step, dial_event, NULL, NULL, NULL},
+	{"hello", HELLO_LIMIT, hello_verdict, hello_event, NULL, NULL, NULL},
+	{"rebind", REBIND_LIMIT, rebind_step, rebind_event, NULL, NULL, NULL},
+	{"output", OUTPUT_LIMIT, output_step, output_event, NULL, NULL, NULL},
+	{"health", HEALTH_LIMIT + 1, health_step, health_event, NULL, NULL, NULL},
 };
 
 /* ---- the request ------------------------------------------------------------------------------
@@ -315,7 +320,7 @@ static int fill_spec(struct vm_spec *spec, const struct snapshot *s, struct err 
 	spec->tty = s->tty;
 	spec->argv = strv_copy(s->argv);
 	spec->env = strv_copy(s->env);
-	return 0;
+	return vm_network_inherit(spec, s, e);
 }
 
 int restore_new(
@@ -370,8 +375,8 @@ static int choose_name(
 	return vm_check_new_name(h, out, e);
 }
 
-int vm_restore(struct vm_host *h, const char *snapshot, const char *name, vm_done *done, void *user,
-	struct err *e)
+int vm_restore(struct vm_host *h, const char *snapshot, const char *name,
+	const struct net_wish *network, vm_done *done, void *user, struct err *e)
 {
 	struct snapshot s = {0};
 	struct vm *vm = NULL;
@@ -390,6 +395,11 @@ int vm_restore(struct vm_host *h, const char *snapshot, const char *name, vm_don
 	snapshot_fini(&s);
 	if (r < 0)
 		return r;
+	r = vm_network_wish(vm, network, e);
+	if (r < 0) {
+		vm_free(vm);
+		return r;
+	}
 	birth_begin(vm, done, user);
 	vm->restored.first_exec_due = true;
 	log_create(vm);

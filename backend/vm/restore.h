@@ -5,7 +5,7 @@
 #include "backend/vm/vm.h"
 
 #define RESTORE_LOADED                                                                             \
-	5 /* index of the step behind which the state is loaded: what the pool does */
+	6 /* index of the step behind which the state is loaded: what the pool does */
 
 /* A VM of the snapshot's making with paths, not begun; takes s' insides. */
 int restore_new(

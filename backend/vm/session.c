@@ -6,6 +6,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/str.h"
 #include "backend/vm/disks.h"
+#include "backend/vm/network.h"
 #include "backend/vm/pool.h"
 #include "backend/vm/snapshot.h"
 
@@ -171,6 +172,9 @@ int vm_open_session(struct vm *vm, struct err *e)
 	id->vitals_ms = VITALS_EVERY_MS;
 	if (!vm_alive(vm))
 		return 0; /* its output can still be read */
+	r = vm_network_for_guest(vm, &id->network, e);
+	if (r < 0)
+		return r;
 	return guest_open(
 		&vm->guest, vm->host->loop, vm->vsock_path, id, vm->out, &guest_cb, vm, e);
 }
@@ -277,7 +281,8 @@ void vm_setup_config(struct vm *vm)
 		.incoming = restored ? &vm->incoming : NULL,
 		.vcpus = vm->spec.vcpus,
 		.mem_mib = vm->spec.mem_mib,
-		.cid = VM_GUEST_CID};
+		.cid = VM_GUEST_CID,
+		.net = vm_network_config(vm)};
 }
 
 void vm_setup_vmm(struct vm *vm)
@@ -311,6 +316,8 @@ void vm_end(struct vm *vm, enum vm_state to, const char *reason)
 	if (vm->vmm)
 		vm->vmm->ops->destroy(vm->vmm);
 	vm->vmm = NULL;
+	net_close(vm->net);
+	vm->net = NULL;
 	drop_run_files(vm);
 	vm_set_state(vm, to, reason);
 	err_set(&e, ESRCH, "VM '%s' ended meanwhile: %.300s", vm->spec.name, reason);

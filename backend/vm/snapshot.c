@@ -8,6 +8,7 @@
 #include "backend/base/log.h"
 #include "backend/base/str.h"
 #include "backend/vm/birth.h"
+#include "backend/vm/network.h"
 #include "backend/vm/pool.h"
 #include "backend/vm/snap.h"
 
@@ -197,6 +198,7 @@ int snap_describe(struct snap *s, struct err *e)
 	d->tty = vm->spec.tty;
 	d->argv = strv_copy(vm->spec.argv);
 	d->env = strv_copy(vm->spec.env);
+	d->network = vm_network_words(vm);
 	return 0;
 }
 

@@ -349,16 +349,16 @@ static enum flow_verdict publish_step(struct flow *f)
 }
 
 const struct flow_step snap_steps[] = {
-	{"queue", QUEUE_LIMIT, queue_step, queue_event, NULL, NULL},
-	{"draft", 0, draft_step, NULL, draft_undo, NULL},
+	{"queue", QUEUE_LIMIT, queue_step, queue_event, NULL, NULL, NULL},
+	{"draft", 0, draft_step, NULL, draft_undo, NULL, NULL},
 	{"quiesce", QUIESCE_LIMIT + 2 * AGENT_SLACK, quiesce_step, quiesce_event, quiesce_undo,
-		NULL},
-	{"pause", PAUSE_LIMIT, pause_step, vmm_event, pause_undo, NULL},
-	{"save", SAVE_LIMIT, save_step, vmm_event, NULL, NULL},
-	{"disks", DISKS_LIMIT, disks_step, disks_event, task_undo, NULL},
-	{"resume", PAUSE_LIMIT, resume_step, resume_event, NULL, NULL},
-	{"thaw", THAW_LIMIT + 1, thaw_step, thaw_event, NULL, NULL},
-	{"memory", MEMORY_LIMIT, memory_step, task_event, task_undo, NULL},
-	{"publish", PUBLISH_LIMIT, publish_step, task_event, task_undo, NULL},
+		NULL, NULL},
+	{"pause", PAUSE_LIMIT, pause_step, vmm_event, pause_undo, NULL, NULL},
+	{"save", SAVE_LIMIT, save_step, vmm_event, NULL, NULL, NULL},
+	{"disks", DISKS_LIMIT, disks_step, disks_event, task_undo, NULL, NULL},
+	{"resume", PAUSE_LIMIT, resume_step, resume_event, NULL, NULL, NULL},
+	{"thaw", THAW_LIMIT + 1, thaw_step, thaw_event, NULL, NULL, NULL},
+	{"memory", MEMORY_LIMIT, memory_step, task_event, task_undo, NULL, NULL},
+	{"publish", PUBLISH_LIMIT, publish_step, task_event, task_undo, NULL, NULL},
 };
 const int snap_step_count = countof(snap_steps);

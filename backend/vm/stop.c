@@ -139,9 +139,9 @@ static enum flow_verdict kill_enter(struct flow *f)
 }
 
 static const struct flow_step stop_steps[] = {
-	{"wake", 5, wake_enter, wake_event, NULL, skip},
-	{"power off", FLOW_OWN_LIMIT, ask_enter, ask_event, NULL, skip},
-	{"kill", KILL_LIMIT, kill_enter, kill_event, NULL, NULL},
+	{"wake", 5, wake_enter, wake_event, NULL, skip, NULL},
+	{"power off", FLOW_OWN_LIMIT, ask_enter, ask_event, NULL, skip, NULL},
+	{"kill", KILL_LIMIT, kill_enter, kill_event, NULL, NULL, NULL},
 };
 #define STOP_KILL_STEP 2
 

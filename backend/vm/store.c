@@ -80,6 +80,7 @@ int vm_save(struct vm *vm, struct err *e)
 	jsonx_add_int(o, "vcpus", s->vcpus);
 	jsonx_add_int(o, "mem_mib", s->mem_mib);
 	jsonx_add_bool(o, "tty", s->tty);
+	json_object_object_add(o, "network", net_spec_json(&s->network));
 	add_strv(o, "cmd", s->argv);
 	add_strv(o, "env", s->env);
 	jsonx_add_int(o, "created_ns", (int64_t)vm->created_ns);
@@ -162,7 +163,9 @@ static int load_spec(struct vm_spec *s, struct json_object *o, struct err *e)
 	s->vcpus = (uint32_t)jsonx_int(o, "vcpus", 1);
 	s->mem_mib = (uint32_t)jsonx_int(o, "mem_mib", 256);
 	s->tty = jsonx_bool(o, "tty", false);
-	r = get_strv(o, "cmd", &s->argv, e);
+	r = net_spec_read(jsonx_get(o, "network"), &s->network, e);
+	if (r == 0)
+		r = get_strv(o, "cmd", &s->argv, e);
 	return r < 0 ? r : get_strv(o, "env", &s->env, e);
 }
 

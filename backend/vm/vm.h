@@ -12,6 +12,7 @@
 #include "backend/base/path.h"
 #include "backend/guest/guest.h"
 #include "backend/image/image.h"
+#include "backend/net/net.h"
 #include "backend/snapshot/snapshot.h"
 #include "backend/vm/queue.h"
 #include "backend/vm/saver.h"
@@ -63,6 +64,7 @@ struct vm_spec {
 	char **disks; /* NULL-ended, of a boot: a size ("2G") or the path of a raw image */
 	uint32_t vcpus, mem_mib;
 	bool tty;
+	struct net_spec network;
 };
 void vm_spec_fini(struct vm_spec *s);
 
@@ -112,6 +114,9 @@ struct vm {
 	struct vmm_incoming incoming;
 	struct vmm_config config;
 	struct vmm *vmm;
+	struct net *net; /* NULL: none, or not made yet */
+	struct vmm_net vmm_net;
+	struct guest_network guest_net;
 	struct guest *guest;
 	struct guest_identity identity;
 	struct outlog *out;
@@ -191,8 +196,8 @@ int vm_check_new_name(struct vm_host *h, const char *name, struct err *e);
 int vm_boot(struct vm_host *h, struct vm_spec *spec, vm_done *done, void *user, struct err *e);
 /* A new VM from a snapshot (name: NULL: made from the snapshot's). done as vm_boot's: with the VM
  * when the whole chain is through and the agent answered a probe. */
-int vm_restore(struct vm_host *h, const char *snapshot, const char *name, vm_done *done, void *user,
-	struct err *e);
+int vm_restore(struct vm_host *h, const char *snapshot, const char *name,
+	const struct net_wish *network, vm_done *done, void *user, struct err *e);
 /* A command's EXIT reached the host: the first one after a restore is part of its timing. */
 void vm_exec_ended(struct vm *vm, uint64_t began_mono_ns);
 /* Asks for power off, kills after timeout s. done: stopped. */
@@ -262,6 +267,7 @@ enum vm_flow_event {
 	VM_FE_SERVING,  /* the rebind is done */
 	VM_FE_OUTPUT,   /* the output is accepted */
 	VM_FE_PONG,     /* data: const struct vmm_result * */
+	VM_FE_NET,      /* the network is made or not; data: const struct vmm_result * */
 };
 struct vmm_result {
 	int r;

@@ -70,6 +70,15 @@ static void add_machine(struct qemu_cmd *cmd, const struct vmm_config *c)
 	qemu_cmd_add(cmd, "%uM", c->mem_mib);
 }
 
+/* vhost-net would need the host's device; the emulated guest is the bottleneck. */
+static void add_net(struct qemu_cmd *cmd, const struct vmm_net *net)
+{
+	qemu_cmd_add(cmd, "-netdev");
+	qemu_cmd_add(cmd, "tap,id=net0,fd=%d,vhost=off", QEMU_TAP_FD);
+	qemu_cmd_add(cmd, "-device");
+	qemu_cmd_add(cmd, "virtio-net-device,netdev=net0,mac=%s", net->mac);
+}
+
 static void add_devices(struct qemu_cmd *cmd, const struct vmm_config *c)
 {
 	autofree char *dir = escaped(c->dir);
@@ -90,6 +99,8 @@ static void add_devices(struct qemu_cmd *cmd, const struct vmm_config *c)
 	qemu_cmd_add(cmd, "-device");
 	qemu_cmd_add(cmd, "vhost-vsock-device,guest-cid=%u,vhostfd=%d", c->cid, QEMU_VHOST_FD);
 	qemu_disks_add(cmd, c->disks, c->disk_count);
+	if (c->net)
+		add_net(cmd, c->net);
 }
 
 static void add_kernel(struct qemu_cmd *cmd, const struct vmm_config *c, uint32_t tsc_khz)
@@ -151,7 +162,8 @@ void qemu_cmd_definition(struct qemu_cmd *cmd, const struct vmm_config *config)
 		.vcpus = config->vcpus,
 		.mem_mib = config->mem_mib,
 		.disks = disks,
-		.disk_count = count};
+		.disk_count = count,
+		.net = config->net};
 
 	*cmd = (struct qemu_cmd){0};
 	for (int i = 0; i < count; i++)

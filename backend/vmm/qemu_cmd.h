@@ -6,8 +6,9 @@
 
 /* Two arguments for each layer, and a device for each disk. */
 #define QEMU_ARGS_MAX (48 + VMM_DISKS_MAX * 2 * (VMM_LAYERS_MAX + 1))
-#define QEMU_QMP_FD   3   /* the listening monitor socket, in QEMU */
-#define QEMU_RAM_FD   4   /* the file that is the guest's memory */
+#define QEMU_QMP_FD   3 /* the listening monitor socket, in QEMU */
+#define QEMU_RAM_FD   4 /* the file that is the guest's memory */
+#define QEMU_TAP_FD   5
 #define QEMU_VHOST_FD 200 /* /dev/null, which the preloaded library makes a vhost-vsock device */
 
 /* What the host adds to the VM's configuration. */

@@ -159,9 +159,21 @@ static void log_spawn(struct qemu *q, const struct qemu_cmd *cmd, uint64_t begin
 	qemu_log(q, "vmm.spawn", o);
 }
 
+/* The user namespace first: it gives the right to enter the other, which it owns. */
+static int namespaces(const struct vmm_net *net, int out[2])
+{
+	int n = 0;
+
+	if (net->userns >= 0)
+		out[n++] = net->userns;
+	out[n++] = net->netns;
+	return n;
+}
+
 static int spawn(struct qemu *q, const struct qemu_cmd *cmd, struct err *e)
 {
 	autofd int listen_fd = -1, log_fd = -1, ram_fd = -1, null_fd = -1;
+	const struct vmm_net *net = q->base.config->net;
 	uint64_t begin = mono_ns();
 	struct proc_spec spec = {.argv = (const char *const *)cmd->argv,
 		.env = (const char *const *)cmd->env,
@@ -182,15 +194,16 @@ static int spawn(struct qemu *q, const struct qemu_cmd *cmd, struct err *e)
 	if (null_fd < 0)
 		return err_errno(e, "cannot open '/dev/null'");
 	struct proc_fd fds[] = {
-		{log_fd, 1},
-		{log_fd, 2},
-		{listen_fd, QEMU_QMP_FD},
-		{ram_fd, QEMU_RAM_FD},
+		{log_fd, 1}, {log_fd, 2}, {listen_fd, QEMU_QMP_FD}, {ram_fd, QEMU_RAM_FD},
 		{null_fd, QEMU_VHOST_FD},
+		{net ? net->tap : -1, QEMU_TAP_FD}, /* last: left out without one */
 	};
+	int enter[2];
 
 	spec.fds = fds;
-	spec.fd_count = countof(fds);
+	spec.fd_count = net ? countof(fds) : countof(fds) - 1;
+	spec.enter = enter;
+	spec.enter_count = net ? namespaces(net, enter) : 0;
 	r = proc_spawn(&q->base.proc, q->base.loop, &spec, qemu_on_exit, q, e);
 	if (r == 0)
 		log_spawn(q, cmd, begin);

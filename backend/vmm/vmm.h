@@ -41,6 +41,15 @@ struct vmm_incoming {
 	const char *memory; /* file with the guest's memory: mapped copy-on-write, never written */
 };
 
+/* A network card, and where the VMM process is to live. The descriptors are the caller's, and need
+ * to be open at start() only. */
+struct vmm_net {
+	const char *mac; /* "02:..." */
+	int tap;         /* IFF_TAP|IFF_NO_PI|IFF_VNET_HDR */
+	int netns;
+	int userns; /* -1: ours */
+};
+
 /* Strings are borrowed for the life of the vmm: the owner keeps them. */
 struct vmm_config {
 	const char *id;      /* 8 hex digits */
@@ -57,6 +66,7 @@ struct vmm_config {
 	const struct vmm_disk *disks; /* in the guest: /dev/vda, vdb, ... */
 	int disk_count;
 	const struct vmm_incoming *incoming; /* NULL: boot the kernel */
+	const struct vmm_net *net;           /* NULL: no network card */
 };
 
 /* What a device state fits: it is loaded only into the same. */

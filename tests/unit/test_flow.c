@@ -84,14 +84,14 @@ static void on_done(struct flow *f, int r)
 }
 
 static const struct flow_step steps[] = {
-	{"one", 0, enter_next, NULL, undo, NULL},
-	{"two", 0.05, enter_wait, on_ev, undo, NULL},
-	{"three", 0, enter_next, NULL, NULL, NULL},
+	{"one", 0, enter_next, NULL, undo, NULL, NULL},
+	{"two", 0.05, enter_wait, on_ev, undo, NULL, NULL},
+	{"three", 0, enter_next, NULL, NULL, NULL, NULL},
 };
 
 static const struct flow_step patient[] = {
-	{"ask", FLOW_OWN_LIMIT, enter_wait, on_ev, undo, give_up},
-	{"end", 0, enter_next, NULL, NULL, NULL},
+	{"ask", FLOW_OWN_LIMIT, enter_wait, on_ev, undo, give_up, NULL},
+	{"end", 0, enter_next, NULL, NULL, NULL, NULL},
 };
 
 static struct probe *start(struct probe *p, struct ev_loop *loop, const struct flow_step *s, int n)

@@ -274,6 +274,22 @@ static int check_utf8(struct json_object *o, const char *what, struct err *e)
 	return 0;
 }
 
+void cli_network(const struct opts *o, struct json_object *params)
+{
+	struct json_object *list;
+	int n;
+	const char *const *ports = opt_list(o, "publish", &n);
+
+	if (opt_given(o, "network"))
+		jsonx_add_str(params, "network", opt_str(o, "network", NULL));
+	if (!n)
+		return;
+	list = json_object_new_array();
+	for (int i = 0; i < n; i++)
+		json_object_array_add(list, json_object_new_string(ports[i]));
+	json_object_object_add(params, "publish", list);
+}
+
 int cli_env(const struct opts *o, struct json_object **ret, struct err *e)
 {
 	autojson struct json_object *env = NULL;

@@ -62,6 +62,8 @@ void cli_puts(const struct cli *c, const char *text);
 
 /* {"vm": name} */
 struct json_object *cli_vm_params(const char *vm);
+/* "network" and "publish" into the parameters of boot, restore or clone. */
+void cli_network(const struct opts *o, struct json_object *params);
 /* --env values as an object (NULL when there are none). */
 int cli_env(const struct opts *o, struct json_object **ret, struct err *e);
 /* Words as an array of strings, refused when they are not UTF-8 (JSON cannot carry them). */

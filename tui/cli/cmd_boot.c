@@ -57,6 +57,7 @@ static int make_params(const struct cli *c, struct json_object **ret, struct err
 	add_number(params, o, "mem", "mem_mib");
 	if (opt_given(o, "tty"))
 		jsonx_add_bool(params, "tty", true);
+	cli_network(o, params);
 	if (o->rest) {
 		if (cli_words((const char *const *)o->rest, o->restc, &list, e) < 0)
 			return -EINVAL;

@@ -38,6 +38,7 @@ int cmd_restore(struct cli *c)
 	jsonx_add_str(params, "snapshot", w.snapshot);
 	if (opt_given(&c->opts, "name"))
 		jsonx_add_str(params, "name", opt_str(&c->opts, "name", NULL));
+	cli_network(&c->opts, params);
 	r = work_restore(&w, params, &vm, &e);
 	if (r == -EINTR) {
 		fprintf(stderr,
@@ -107,6 +108,7 @@ static struct json_object *clone_params(const struct cli *c, struct work *w)
 	jsonx_add_int(params, "count", w->wanted);
 	if (prefix)
 		jsonx_add_str(params, "prefix", prefix);
+	cli_network(&c->opts, params);
 	snprintf(w->prefix, sizeof(w->prefix), "%s-", prefix ? prefix : w->from);
 	return params;
 }

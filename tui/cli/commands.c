@@ -20,7 +20,13 @@
 #define HELP    FLAG("help", 'h', "this help")
 #define ENV     VALUE(LIST, "env", 'e', "K=V", "environment variable; K alone: its value here", NULL)
 #define WORKDIR VALUE(STR, "workdir", 'w', "DIR", "folder in the guest; default /", NULL)
-#define USER    VALUE(STR, "user", 'u', "USER", "name or UID[:GID]; default root", NULL)
+#define NETWORK(default)                                                                           \
+	VALUE(CHOICE, "network", 0, "MODE", "none, bridged, rootless or auto; default " default,   \
+		"none bridged rootless auto")
+#define PUBLISH                                                                                    \
+	VALUE(LIST, "publish", 'p', "[IP:]HOST:GUEST[/udp]",                                       \
+		"a port; without IP on the VM's own address", NULL)
+#define USER VALUE(STR, "user", 'u', "USER", "name or UID[:GID]; default root", NULL)
 
 static const struct opt_def help_opt[] = {HELP, {0}};
 
@@ -46,6 +52,8 @@ static const struct opt_def boot_opts[] = {
 		"auto qemu firecracker"),
 	VALUE(LIST, "disk", 'd', "SIZE|FILE", "a disk: 2G (empty), or a raw image to copy",
 		"@file"),
+	NETWORK("none; auto with -p"),
+	PUBLISH,
 	FLAG("tty", 't', "run CMD on a terminal"),
 	FLAG("quiet", 'q', "print the name only"),
 	{0},
@@ -137,6 +145,8 @@ static const struct opt_def snapshot_opts[] = {
 
 static const struct opt_def restore_opts[] = {
 	VALUE(STR, "name", 'n', "NAME", "name; default: made from the snapshot's", NULL),
+	NETWORK("as it was"),
+	PUBLISH,
 	FLAG("quiet", 'q', "print the name only"),
 	{0},
 };
@@ -144,6 +154,8 @@ static const struct opt_def restore_opts[] = {
 static const struct opt_def clone_opts[] = {
 	NUMBER("count", 'n', 1, 256, "COUNT", "how many; default 1"),
 	VALUE(STR, "name", 0, "PREFIX", "names PREFIX-1, ...; default: of what is cloned", NULL),
+	NETWORK("as it was"),
+	PUBLISH,
 	FLAG("quiet", 'q', "print the names only"),
 	{0},
 };
