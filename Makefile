@@ -159,7 +159,7 @@ endef
 ifneq ($(filter unit $(B)/tests/%,$(MAKECMDGOALS)),)
 $(foreach t,$(UNIT_SRC),$(eval $(call unit_rule,$(t))))
 endif
-unit: $(UNIT_BIN) $(B)/tests/pane_feed $(TESTBIN)/vmdeckd $(DIEBIN)/vmdeckd ## build the unit tests only
+unit: $(UNIT_BIN) $(B)/tests/pane_feed $(B)/tests/udp_echo $(TESTBIN)/vmdeckd $(DIEBIN)/vmdeckd ## build the unit tests only
 
 # The daemon with a driver that needs no VM (tests/support/vmm_process.c), beside links to the other
 # programs, for tests through VMDECK_LIBEXEC.
@@ -175,6 +175,11 @@ $(DIEBIN)/vmdeckd: $(DMN_SRC:%.c=$(B)/%.o) $(B)/tests/support/flow_die.o $(LIBS_
 	@echo "  LD   diebin/vmdeckd"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_BACKEND)
 	@for p in vmdeck-agent vmdeck-agent-host vmdeck-net vmdeck-replay vmdeck-vsock.so; do ln -sf ../$$p $(@D)/$$p; done
+
+$(B)/tests/udp_echo: $(B)/plain/tests/support/udp_echo.o
+	@mkdir -p $(@D)
+	@echo "  LD   tests/udp_echo (static)"
+	$(Q)gcc -static -s -o $@ $^
 
 # Feeds a file into a pane of the console, for tests and measurements beside tmux.
 PANE_FEED_O := $(patsubst %.c,$(B)/%.o,$(wildcard tui/console/pane*.c tui/console/grid*.c tui/console/scroll_*.c \

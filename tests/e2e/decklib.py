@@ -234,6 +234,7 @@ def fake_image(home):
 class Deck:
     """One home, one daemon. process: VMs are the agent as an ordinary process (tests/support/vmm_process.c)."""
     image_ready = False
+    prefix, program = [], str(BUILD / "vmdeck")
 
     def __init__(self, image=True, env=None, process=False):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="deck-"))
@@ -266,7 +267,7 @@ class Deck:
         kw.setdefault("stdin", subprocess.DEVNULL)
         kw.setdefault("stdout", subprocess.PIPE)
         kw.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen([str(BUILD / "vmdeck"), *map(str, args)], env=self.env, **kw)
+        return subprocess.Popen([*self.prefix, self.program, *map(str, args)], env=self.env, **kw)
 
     def run(self, *args, input=None, code=0, limit=LIMIT):
         """Runs `vmdeck ARGS`; asserts its exit code (None: any); returns (stdout, stderr) as bytes."""

@@ -1,0 +1,209 @@
+"""Networks of real VMs in a world of the test's own: out by name and address, in by published ports, clones
+that don't meet, links that go and come, and nothing left behind. Bridged as root, rootless as an ordinary account."""
+import os
+import signal
+import unittest
+
+from decklib import BUILD, NO_VM, DeckError, alive, processes_with, wait_for
+from worldlib import NAME, SERVER, World, WorldDeck
+
+WEB = "mkdir -p /run/www; hostname > /run/www/index.html; httpd -p 80 -h /run/www"
+CLONES = 10
+
+
+class Networked:
+    maxDiff = None
+    """The same tests for each mode: `mode`, `user`."""
+
+    @classmethod
+    def setUpClass(cls):
+        if NO_VM:
+            raise unittest.SkipTest("this run is without VMs")
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("the world of namespaces is made as root")
+        cls.world = World()
+        cls.addClassCleanup(cls.world.close)
+        cls.deck = WorldDeck(cls.world, cls.user)
+        cls.addClassCleanup(cls.deck.close)
+
+    def boot(self, name, *args):
+        vm = self.deck.boot(name, "--network", self.mode, *args)
+        self.addCleanup(self.deck.run, "rm", "-f", name, code=None)
+        return vm
+
+    def own(self, vm):
+        return self.deck.vm(vm)["network"]["address"]
+
+    def nothing_left(self):
+        try:
+            wait_for("nothing is left on the host", lambda: not self.world.leftovers(), 10)
+        except DeckError:
+            self.fail(f"left on the host: {self.world.leftovers()}")
+
+    def test_out(self):
+        self.boot("out")
+        self.assertRegex(self.deck.sh("out", f"wget -qO- http://{SERVER}/"), "^hello ")
+        self.assertRegex(self.deck.sh("out", f"wget -qO- http://{NAME}/"), "^hello ")
+        self.assertRegex(self.deck.sh("out", f"wget -qO- http://{NAME.split('.')[0]}/"), "^hello ")  # search
+        self.assertIn("NXDOMAIN", self.deck.sh("out", "nslookup nobody.test 2>&1 || true"))  # by UDP
+        traffic = self.deck.vm("out")["network"]["traffic"]
+        self.assertGreater(traffic["rx_packets"], 5)
+        self.assertGreater(traffic["tx_bytes"], 500)
+
+    def test_in(self):
+        self.boot("in", "-p", "8080:80", "-p", "127.0.0.1:8081:80")
+        self.deck.sh("in", WEB)
+        self.assertEqual(self.world.fetch(self.own("in"), 8080), "in\n")
+        self.assertEqual(self.world.fetch("127.0.0.1", 8081), "in\n")
+        self.assertIsNone(self.world.fetch(self.own("in"), 8081, 1))
+        self.assertIsNone(self.world.fetch("127.0.0.1", 8080, 1))
+
+    def test_udp_in(self):
+        self.boot("u", "-p", "5300:53/udp")
+        self.deck.run("exec", "-i", "u", "--", "sh", "-c", "cat > /run/echo; chmod +x /run/echo; /run/echo 53",
+                      input=(BUILD / "tests" / "udp_echo").read_bytes())
+        self.assertEqual(self.world.datagram(self.own("u"), 5300, "ping"), "ping")
+
+    def test_clash(self):
+        self.boot("first", "-p", "127.0.0.1:8090:80")
+        error = self.deck.error("boot", "--network", self.mode, "-p", "127.0.0.1:8090:81")
+        self.assertIn("VM 'first' has that port", error)
+        with self.world.hold_port("127.0.0.1", 8091):
+            error = self.deck.error("boot", "--network", self.mode, "-p", "127.0.0.1:8091:80")
+        self.assertIn("cannot publish '127.0.0.1:8091:80/tcp': something on this host has the port", error)
+        error = self.deck.error("boot", "--network", self.mode, "-p", "192.0.2.77:80:80")
+        self.assertIn("the address is none of this host's", error)
+        self.assertEqual([vm["name"] for vm in self.deck.json("ls")], ["first"])
+
+    def test_clones(self):
+        """All fetch at the same time, each is published on its own address, none sees another."""
+        self.boot("src", "-p", "8080:80")
+        self.deck.sh("src", "mkdir -p /run/www; httpd -p 80 -h /run/www")
+        self.deck.run("snapshot", "src", "s")
+        names = self.deck.text("clone", "s", "-n", CLONES, "--name", "c").split()
+        self.addCleanup(self.deck.run, "rm", "-f", *names, code=None)
+        self.assertEqual(len(names), CLONES)
+        running = [self.deck.popen("exec", n, "--", "sh", "-c",
+                                   f"hostname > /run/www/index.html; wget -qO- http://{NAME}/") for n in names]
+        for n, p in zip(names, running):
+            out, err = p.communicate(timeout=60)
+            self.assertRegex(out, b"^hello ", (n, err))
+        own = {n: self.own(n) for n in names}
+        self.assertEqual(len(set(own.values())), CLONES)
+        for n in names:
+            self.assertEqual(self.world.fetch(own[n], 8080), f"{n}\n")
+        other = own[names[1]]
+        self.assertEqual(self.deck.sh(names[0], f"wget -T 1 -qO- http://{other}:8080/ 2>/dev/null || echo none"), "none\n")
+        self.assertEqual(self.deck.sh(names[0], "wget -qO- http://10.0.2.100/"), f"{names[0]}\n")
+        self.deck.run("rm", "-f", *names, "src")
+        self.deck.run("rm", "--snapshot", "s")
+        self.nothing_left()
+
+    def test_open_connections_of_a_copy_end(self):
+        self.boot("talk")
+        self.deck.sh("talk", f"(sleep 1000 | nc {SERVER} 80) >/dev/null 2>&1 </dev/null & "
+                     "until netstat -tn | grep -q ESTABLISHED; do sleep 0.05; done")
+        self.deck.run("snapshot", "talk", "t")
+        self.deck.run("restore", "t", "--name", "copy")
+        self.addCleanup(self.deck.run, "rm", "--snapshot", "t")
+        self.addCleanup(self.deck.run, "rm", "-f", "copy")
+        self.assertNotIn("ESTABLISHED", self.deck.sh("copy", "netstat -tn"))
+        self.assertIn("ESTABLISHED", self.deck.sh("talk", "netstat -tn"))
+
+    def test_resolvers_of_a_copy_are_new(self):
+        self.boot("dns")
+        self.deck.run("snapshot", "dns", "d")
+        self.addCleanup(self.deck.run, "rm", "--snapshot", "d")
+        self.world.resolvers(f"nameserver 192.0.2.53\nnameserver {SERVER}\n")
+        self.addCleanup(self.world.resolvers, f"nameserver {SERVER}\nsearch test\n")
+        self.deck.run("restore", "d", "--name", "dns2")
+        self.addCleanup(self.deck.run, "rm", "-f", "dns2")
+        self.assertIn("nameserver 192.0.2.53\n", self.deck.sh("dns2", "cat /etc/resolv.conf"))
+        self.assertNotIn("192.0.2.53", self.deck.sh("dns", "cat /etc/resolv.conf"))
+
+    def test_no_resolver(self):
+        self.world.resolvers("nameserver 127.0.0.1\n")
+        self.addCleanup(self.world.resolvers, f"nameserver {SERVER}\nsearch test\n")
+        self.assertIn("no DNS server for the guest", self.deck.error("boot", "--network", self.mode))
+        self.assertEqual(self.deck.json("ls"), [])
+        self.nothing_left()
+
+    def test_link_goes_and_comes(self):
+        pid = self.boot("link")["pid"]
+        self.world.inside(pid, "ip link set up0 down")
+        wait_for("it is told", lambda: not self.deck.vm("link")["network"]["up"])
+        self.assertEqual(self.deck.vm("link")["network"]["why"], "link up0 is down or gone")
+        self.world.inside(pid, "ip link set up0 up")
+        wait_for("it is up", lambda: self.deck.vm("link")["network"]["up"])
+        names = [e["name"] for e in self.deck.events("link")]
+        self.assertLess(names.index("net.ready"), names.index("net.down"))
+        self.assertLess(names.index("net.down"), names.index("net.up"))
+
+    def test_daemon_restart(self):
+        before = self.boot("stays", "-p", "8080:80")
+        self.deck.sh("stays", WEB)
+        os.kill(self.daemon(), signal.SIGKILL)
+        after = self.deck.vm("stays")
+        self.assertEqual((after["pid"], after["state"]), (before["pid"], "running"))
+        wait_for("its network is known", lambda: self.deck.vm("stays")["network"].get("up"))
+        self.assertEqual(self.own("stays"), before["network"]["address"])
+        self.assertEqual(self.world.fetch(self.own("stays"), 8080), "stays\n")
+        self.deck.run("rm", "-f", "stays")
+        self.nothing_left()
+
+    def daemon(self):
+        return int((self.deck.home / "vmdeckd.lock").read_text())
+
+    def test_vmm_killed(self):
+        vm = self.boot("dies", "-p", "8080:80", "-p", "127.0.0.1:8082:80")
+        os.kill(vm["pid"], signal.SIGKILL)
+        wait_for("it is told", lambda: self.deck.vm("dies")["state"] == "failed")
+        self.nothing_left()
+
+    def test_vmm_killed_without_a_daemon(self):
+        """The keeper undoes it all, whether a daemon runs or not."""
+        vm = self.boot("alone", "-p", "127.0.0.1:8083:80")
+        daemon = self.daemon()
+        os.kill(daemon, signal.SIGKILL)
+        wait_for("no daemon", lambda: not alive(daemon))
+        os.kill(vm["pid"], signal.SIGKILL)
+        wait_for("no process is left", lambda: not processes_with(str(self.deck.home)), 20)
+        self.nothing_left()
+        self.assertEqual(self.deck.vm("alone")["state"], "failed")
+
+    def test_network_of_a_snapshot_is_kept(self):
+        self.boot("with")
+        self.deck.boot("without")
+        self.addCleanup(self.deck.run, "rm", "-f", "without")
+        for vm, other in (("with", "none"), ("without", self.mode)):
+            self.deck.run("snapshot", vm, f"of-{vm}")
+            self.addCleanup(self.deck.run, "rm", "--snapshot", f"of-{vm}")
+            self.assertIn(f"{vm} a network card", self.deck.error("restore", f"of-{vm}", "--network", other))
+        self.assertIn("no pool", self.deck.error("pool", "of-with", "1"))
+
+
+class Bridged(Networked, unittest.TestCase):
+    mode, user = "bridged", False
+
+    def test_forwarding_is_given_back(self):
+        self.world.sh("echo 0 > /proc/sys/net/ipv4/ip_forward")
+        self.boot("f")
+        self.assertEqual(self.world.sh("cat /proc/sys/net/ipv4/ip_forward"), "1\n")
+        self.deck.run("rm", "-f", "f")
+        self.nothing_left()
+        self.assertEqual(self.world.sh("cat /proc/sys/net/ipv4/ip_forward"), "0\n")
+
+    def test_subnet_in_use(self):
+        self.world.sh("ip route add 172.30.0.0/16 via 198.51.100.1")
+        self.addCleanup(self.world.sh, "ip route del 172.30.0.0/16")
+        self.assertIn("this host routes 172.30.0.0/16 elsewhere", self.deck.error("boot", "--network", "bridged"))
+
+
+class Rootless(Networked, unittest.TestCase):
+    mode, user = "rootless", True
+
+    def test_not_root(self):
+        vm = self.boot("who")
+        with open(f"/proc/{vm['pid']}/status") as f:
+            self.assertIn("\nUid:\t12345\t12345", f.read())
+        self.assertIn("bridged networking is root's", self.deck.error("boot", "--network", "bridged"))
