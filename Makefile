@@ -12,7 +12,7 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 # ---- packages: the one list of what a fresh Debian 12 needs -------------------------------------
 DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev libjson-c-dev \
-	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev libinih-dev
+	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev libinih-dev libcurl4-openssl-dev
 DEPS_RUN   := qemu-system-x86 qemu-utils busybox-static ca-certificates
 DEPS_TEST  := tmux screen python3 strace ncurses-term procps btrfs-progs
 DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
@@ -21,7 +21,7 @@ DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 # ---- flags ---------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
 	-Wpointer-arith -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
-PKGS_BACKEND := json-c sqlite3 liblz4 libcrypto
+PKGS_BACKEND := json-c sqlite3 liblz4 libcrypto libcurl
 PKGS_TUI     := json-c vterm ncursesw inih
 # No pkg-config call when nothing is to be built from it: keeps the no-op make fast.
 PKGCFG := $(B)/pkg.mk
@@ -47,7 +47,7 @@ Q := $(if $(V1),,@)
 
 # ---- objects: one archive a folder ---------------------------------------------------------------
 LIBDIRS := backend/base backend/api backend/vsock backend/vmm backend/image backend/guest \
-	backend/events backend/rpc backend/snapshot backend/vm backend/record
+	backend/events backend/rpc backend/snapshot backend/health backend/vm backend/record
 objs     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 lib      = $(B)/$(subst /,-,$(1)).a
 AGENT_SRC := $(wildcard agent/*.c)
@@ -58,7 +58,7 @@ VSOCK_SRC := $(wildcard backend/vsock/*.c)
 
 WIRE_O    := $(B)/agent/wire.o $(B)/agent/wire_payload.o
 LIBS_TUI  := $(call lib,backend/record) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
-LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
+LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/health) $(call lib,backend/guest) $(call lib,backend/image) \
 	$(call lib,backend/vmm) $(call lib,backend/events) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 
 LIBS_RPL  := $(foreach d,record rpc events api base,$(call lib,backend/$(d))) $(WIRE_O)

@@ -67,6 +67,7 @@ struct snapshot {
 	uint32_t vcpus, mem_mib;
 	bool tty;
 	char **argv, **env; /* NULL-ended; NULL: none */
+	char **health;      /* what copies are checked by, KEY=VALUE; the same */
 	uint64_t state_bytes, memory_bytes /* its data, without holes */;
 	uint64_t quiesce_us, pause_us; /* pause: vCPUs stopped */
 	uint64_t took_us;              /* request to published */

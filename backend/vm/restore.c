@@ -240,9 +240,11 @@ static void on_pong(void *user, int r, uint64_t rtt_ns, uint64_t uptime_ns, uint
 
 	(void)uptime_ns;
 	(void)execs;
-	if (r == 0)
+	if (r == 0) {
 		vm_log(vm, "health.probe", "{\"kind\":\"agent\",\"ms\":%.1f}",
 			(double)rtt_ns / 1e6);
+		vm_health_restored(vm, rtt_ns);
+	}
 	flow_event(&vm->flow, VM_FE_PONG, &res);
 }
 
@@ -273,8 +275,6 @@ static enum flow_verdict health_event(struct flow *f, int ev, void *data)
 		err_set(&f->err, -res->r, "the agent did not answer the first probe");
 		return FLOW_FAIL;
 	}
-	flow_vm(f)->seen.healthy = true;
-	vm_log(flow_vm(f), "health.state", "{\"from\":\"starting\",\"to\":\"healthy\"}");
 	return FLOW_NEXT;
 }
 
@@ -315,7 +315,7 @@ static int fill_spec(struct vm_spec *spec, const struct snapshot *s, struct err 
 	spec->tty = s->tty;
 	spec->argv = strv_copy(s->argv);
 	spec->env = strv_copy(s->env);
-	return 0;
+	return health_spec_from_words(&spec->health, s->health, e);
 }
 
 int restore_new(
@@ -332,6 +332,9 @@ int restore_new(
 		vm_free(vm);
 		return r;
 	}
+	if (vm_health_check(h, &vm->spec, NULL) < 0)
+		health_spec_fini(
+			&vm->spec.health); /* the source had a network: the agent is asked */
 	snprintf(vm->spec.name, sizeof(vm->spec.name), "%s", name);
 	snprintf(from->snapshot, sizeof(from->snapshot), "%s", s->name);
 	memcpy(from->id, s->id, SNAPSHOT_ID);

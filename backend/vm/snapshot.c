@@ -197,6 +197,7 @@ int snap_describe(struct snap *s, struct err *e)
 	d->tty = vm->spec.tty;
 	d->argv = strv_copy(vm->spec.argv);
 	d->env = strv_copy(vm->spec.env);
+	d->health = health_spec_words(&vm->spec.health);
 	return 0;
 }
 
