@@ -135,7 +135,7 @@ $(B)/bench-rows: $(B)/tests/bench/rows.o $(patsubst %.c,$(B)/%.o,$(wildcard tui/
 
 # ---- tests ---------------------------------------------------------------------------------------
 # tests/unit/test_X.c -> $(B)/tests/test_X; links the archives it names in `// LIBS: a b` (any of
-# base api vsock vmm image guest events rpc vm, in link order) and `// OBJS: path.c` objects (`*` too).
+# base api vsock vmm image guest health events rpc vm, in link order) and `// OBJS: path.c` objects (`*` too).
 TESTBIN   := $(B)/testbin
 DIEBIN    := $(B)/diebin
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)
