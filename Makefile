@@ -13,7 +13,7 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 # ---- packages: the one list of what a fresh Debian 12 needs -------------------------------------
 DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev libjson-c-dev \
 	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev libinih-dev libnl-3-dev \
-	libnl-route-3-dev libnftables-dev
+	libnl-route-3-dev libnftables-dev libcurl4-openssl-dev
 DEPS_RUN   := qemu-system-x86 qemu-utils busybox-static ca-certificates passt
 DEPS_TEST  := tmux screen python3 strace ncurses-term procps btrfs-progs iproute2
 DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
@@ -22,7 +22,7 @@ DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 # ---- flags ---------------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
 	-Wpointer-arith -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
-PKGS_BACKEND := json-c sqlite3 liblz4 libcrypto
+PKGS_BACKEND := json-c sqlite3 liblz4 libcrypto libcurl
 PKGS_NET     := libnl-route-3.0 libnl-3.0 libnftables json-c
 PKGS_TUI     := json-c vterm ncursesw inih
 # No pkg-config call when nothing is to be built from it: keeps the no-op make fast.
@@ -49,7 +49,7 @@ Q := $(if $(V1),,@)
 
 # ---- objects: one archive a folder ---------------------------------------------------------------
 LIBDIRS := backend/base backend/api backend/vsock backend/vmm backend/image backend/guest \
-	backend/events backend/rpc backend/snapshot backend/net backend/vm backend/record
+	backend/events backend/rpc backend/snapshot backend/net backend/health backend/vm backend/record
 objs     = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 lib      = $(B)/$(subst /,-,$(1)).a
 AGENT_SRC := $(wildcard agent/*.c)
@@ -62,7 +62,7 @@ VSOCK_SRC := $(wildcard backend/vsock/*.c)
 WIRE_O    := $(B)/agent/wire.o $(B)/agent/wire_payload.o
 LIBS_TUI  := $(call lib,backend/record) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 LIBS_NET  := $(call lib,backend/net) $(call lib,backend/base)
-LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/net) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/guest) $(call lib,backend/image) \
+LIBS_DMN  := $(call lib,backend/vm) $(call lib,backend/net) $(call lib,backend/snapshot) $(call lib,backend/rpc) $(call lib,backend/health) $(call lib,backend/guest) $(call lib,backend/image) \
 	$(call lib,backend/vmm) $(call lib,backend/events) $(call lib,backend/api) $(call lib,backend/base) $(WIRE_O)
 
 LIBS_RPL  := $(foreach d,record rpc events api base,$(call lib,backend/$(d))) $(WIRE_O)
@@ -144,7 +144,7 @@ $(B)/bench-rows: $(B)/tests/bench/rows.o $(patsubst %.c,$(B)/%.o,$(wildcard tui/
 
 # ---- tests ---------------------------------------------------------------------------------------
 # tests/unit/test_X.c -> $(B)/tests/test_X; links the archives it names in `// LIBS: a b` (any of
-# base api vsock vmm image guest events rpc vm, in link order) and `// OBJS: path.c` objects (`*` too).
+# base api vsock vmm image guest health events rpc vm, in link order) and `// OBJS: path.c` objects (`*` too).
 TESTBIN   := $(B)/testbin
 DIEBIN    := $(B)/diebin
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)

@@ -158,7 +158,8 @@ static int listen_fd_given(void)
 
 static int open_services(struct daemon *d, struct err *e)
 {
-	static const struct vm_host_callbacks cb = {on_vm_event, on_vm_change, on_timing, on_mark};
+	static const struct vm_host_callbacks cb = {
+		on_vm_event, on_vm_change, on_timing, on_mark, NULL};
 	autofree char *db = xasprintf("%s/vmdeck.db", d->paths.home);
 	autofree char *sock = xasprintf("%s/daemon.sock", d->paths.runtime);
 	struct rpc_config rc = {.path = sock,

@@ -59,6 +59,19 @@ static void reply_vm(void *user, struct vm *vm, int r, const struct err *e)
 		rpc_reply(call, vm_to_json(vm));
 }
 
+static void handle_health(struct rpc_call *call, struct json_object *params)
+{
+	struct vm *vm = named_vm(call, params);
+	struct json_object *o;
+
+	if (!vm)
+		return;
+	o = health_to_json(&vm->health);
+	jsonx_add_str(o, "id", vm->id);
+	jsonx_add_str(o, "name", vm->spec.name);
+	rpc_reply(call, o);
+}
+
 /* ---- boot ----------------------------------------------------------------------------------- */
 
 static char **copy_strv(struct json_object *a)
@@ -128,6 +141,12 @@ static int fill_spec(struct daemon *d, struct json_object *params, struct vm_spe
 		return r;
 	s->disks = copy_strv(jsonx_get(params, "disks"));
 	r = vm_disks_check(s->disks, e);
+	if (!r)
+		r = fill_network(d, params, s, e);
+	if (!r)
+		r = health_spec_from_json(&s->health, jsonx_get(params, "health"), e);
+	if (!r)
+		r = vm_health_check(&d->vms, s, e);
 	if (r < 0)
 		return r;
 	snprintf(s->image, sizeof(s->image), "%s", im.name);
@@ -141,7 +160,7 @@ static int fill_spec(struct daemon *d, struct json_object *params, struct vm_spe
 	s->argv = copy_strv(jsonx_get(params, "cmd"));
 	s->env = copy_env(jsonx_get(params, "env"));
 	s->tty = !s->argv || jsonx_bool(params, "tty", false);
-	return fill_network(d, params, s, e);
+	return 0;
 }
 
 static void handle_boot(struct rpc_call *call, struct json_object *params)
@@ -286,6 +305,7 @@ void svc_vm_register(rpc_handler **handlers)
 {
 	handlers[PROTO_VM_LIST] = handle_list;
 	handlers[PROTO_VM_GET] = handle_get;
+	handlers[PROTO_VM_HEALTH] = handle_health;
 	handlers[PROTO_VM_BOOT] = handle_boot;
 	handlers[PROTO_VM_STOP] = handle_stop;
 	handlers[PROTO_VM_KILL] = handle_kill;

@@ -22,14 +22,12 @@ void control_limit(struct guest *g, double s)
 	ev_timer_start(g->loop, t);
 }
 
-static void end_ping(struct guest *g, int r, uint64_t rtt, uint64_t uptime, uint32_t execs)
+static void end_ping(struct ping *p, int r, uint64_t rtt, uint64_t uptime, uint32_t execs)
 {
-	struct ping *p = &g->control.ping;
-
 	if (!p->pending)
 		return;
 	p->pending = false;
-	ev_timer_stop(g->loop, &p->timer);
+	ev_timer_stop(p->guest->loop, &p->timer);
 	p->done(p->user, r, rtt, uptime, execs);
 }
 
@@ -40,7 +38,8 @@ static void lost(struct guest *g, const char *why)
 
 	c->state = CONTROL_NONE;
 	control_limit(g, 0);
-	end_ping(g, -ENOTCONN, 0, 0, 0);
+	for (int i = 0; i < GUEST_PINGS; i++)
+		end_ping(&c->pings[i], -ENOTCONN, 0, 0, 0);
 	quiesce_lost(g);
 	if (g->dead)
 		return;
@@ -53,15 +52,20 @@ static void lost(struct guest *g, const char *why)
 
 static int on_pong_frame(struct guest *g, const struct wire_frame *f, struct err *e)
 {
-	struct ping *p = &g->control.ping;
 	uint64_t nonce, uptime;
 	uint32_t execs;
 
 	if (wire_get_pong(f, &nonce, &uptime, &execs) < 0)
 		return err_set(e, EPROTO, "malformed PONG");
-	if (p->pending && nonce == p->nonce) /* else: an answer that came too late */
-		end_ping(g, 0, mono_ns() - p->sent_ns, uptime, execs);
-	return 0;
+	for (int i = 0; i < GUEST_PINGS; i++) {
+		struct ping *p = &g->control.pings[i];
+
+		if (!p->pending || nonce != p->nonce)
+			continue;
+		end_ping(p, 0, mono_ns() - p->sent_ns, uptime, execs);
+		break; /* no other has its nonce */
+	}
+	return 0; /* of none: an answer that came too late */
 }
 
 static int on_vitals_frame(struct guest *g, const struct wire_frame *f, struct err *e)
@@ -200,12 +204,13 @@ static void on_accept(struct listener *l, int fd)
 
 static void on_ping_timeout(struct ev_loop *loop, ev_timer *w, int revents)
 {
-	struct guest *g = w->data;
+	struct ping *p = w->data;
+	struct guest *g = p->guest;
 
 	(void)loop;
 	(void)revents;
 	guest_enter(g);
-	end_ping(g, -ETIMEDOUT, 0, 0, 0);
+	end_ping(p, -ETIMEDOUT, 0, 0, 0);
 	guest_leave(g);
 }
 
@@ -215,8 +220,12 @@ int control_open(struct guest *g, const char *vsock_path, struct err *e)
 	autofree char *path = xasprintf("%s_%d", vsock_path, WIRE_PORT_CONTROL);
 
 	ev_init(&c->limit, on_limit);
-	ev_init(&c->ping.timer, on_ping_timeout);
-	c->limit.data = c->ping.timer.data = g;
+	c->limit.data = g;
+	for (int i = 0; i < GUEST_PINGS; i++) {
+		c->pings[i].guest = g;
+		ev_init(&c->pings[i].timer, on_ping_timeout);
+		c->pings[i].timer.data = &c->pings[i];
+	}
 	quiesce_init(g);
 	return listener_open(&c->listener, g->loop, path, on_accept, e);
 }
@@ -253,12 +262,14 @@ int control_send(struct guest *g, const uint8_t *b, int n, struct err *e)
 
 int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, struct err *e)
 {
-	struct ping *p = &g->control.ping;
+	struct ping *p = g->control.pings;
 	uint8_t b[WIRE_HEADER + 8];
-	int r;
+	int r, i = 0;
 
-	if (p->pending)
-		return err_set(e, EBUSY, "a ping is under way");
+	while (i < GUEST_PINGS && p->pending)
+		i++, p++;
+	if (i == GUEST_PINGS)
+		return err_set(e, EBUSY, "%d pings are under way", GUEST_PINGS);
 	r = control_send(g, b, wire_put_u64(b, sizeof(b), WIRE_PING, g->control.last_nonce + 1), e);
 	if (r < 0)
 		return r;

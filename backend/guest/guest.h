@@ -83,8 +83,8 @@ bool guest_connected(const struct guest *g);
 
 typedef void guest_pong(
 	void *user, int r, uint64_t rtt_ns, uint64_t guest_uptime_ns, uint32_t execs);
-/* Health without a fork: one PING at a time (-EBUSY), answered within timeout s or -ETIMEDOUT;
- * -ENOTCONN when the connection broke meanwhile. */
+/* Health without a fork: a few PINGs at a time (else -EBUSY), answered within timeout s or
+ * -ETIMEDOUT; -ENOTCONN when the connection broke meanwhile. */
 int guest_ping(struct guest *g, double timeout, guest_pong *done, void *user, struct err *e);
 
 typedef void guest_quiesced(void *user, int r, const struct wire_quiesced *q, const struct err *e);

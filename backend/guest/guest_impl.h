@@ -22,7 +22,10 @@ enum control_state {
 	CONTROL_SERVING,
 };
 
+#define GUEST_PINGS 4 /* under way at once */
+
 struct ping {
+	struct guest *guest;
 	bool pending;
 	uint64_t nonce, sent_ns;
 	ev_timer timer;
@@ -59,7 +62,7 @@ struct control {
 	uint64_t vitals_ns;
 	bool bye;
 	bool rebound; /* SERVING came */
-	struct ping ping;
+	struct ping pings[GUEST_PINGS];
 	struct quiesce quiesce;
 	struct thaw thaw;
 	uint64_t last_nonce;

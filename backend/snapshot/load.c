@@ -21,6 +21,7 @@ void snapshot_fini(struct snapshot *s)
 	words_free(s->argv);
 	words_free(s->env);
 	words_free(s->network);
+	words_free(s->health);
 	free(s->dir);
 	*s = (struct snapshot){0};
 }

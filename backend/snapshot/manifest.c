@@ -36,6 +36,7 @@ const struct field manifest_fields[] = {
 	{"argv", WORDS, AT(argv), 0, 0},
 	{"env", WORDS, AT(env), 0, 0},
 	{"network", WORDS, AT(network), 0, 0},
+	{"health", WORDS, AT(health), 0, 0},
 	{"state_bytes", U64, AT(state_bytes), 1u << 30, 1},
 	{"memory_bytes", U64, AT(memory_bytes), INT64_MAX, 0},
 	{"quiesce_us", U64, AT(quiesce_us), INT64_MAX, 0},

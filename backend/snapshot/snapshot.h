@@ -68,6 +68,7 @@ struct snapshot {
 	bool tty;
 	char **argv, **env; /* NULL-ended; NULL: none */
 	char **network;     /* NULL-ended: mode, ports published; NULL: no network card */
+	char **health;      /* what copies are checked by, KEY=VALUE; the same */
 	uint64_t state_bytes, memory_bytes /* its data, without holes */;
 	uint64_t quiesce_us, pause_us; /* pause: vCPUs stopped */
 	uint64_t took_us;              /* request to published */

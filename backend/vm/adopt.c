@@ -187,6 +187,7 @@ static void adopt_one(struct vm_host *h, const char *id)
 			roll_back(vm, e.msg);
 		return;
 	}
+	vm_health_adopt(vm);
 	if (vm->state == VM_STARTING && vm->origin == VM_RESTORED)
 		roll_back(vm, "its restore was cut off");
 	else if (vm_alive(vm) && vm_folder_alive(vm->dir, &proc))

@@ -11,6 +11,8 @@
 #define SPAWN_LIMIT 20.  /* s; normal: 0.05 */
 #define HELLO_LIMIT 60.  /* s; normal: 1.4 emulated */
 
+#define BOOT_HELLO 4 /* index of the step */
+
 static struct vm *flow_vm(struct flow *f)
 {
 	return f->user;
@@ -18,6 +20,7 @@ static struct vm *flow_vm(struct flow *f)
 
 static enum flow_verdict hello_enter(struct flow *f)
 {
+	f->limit = flow_vm(f)->spec.health.start_limit; /* of the step behind this one */
 	/* A quick guest may have answered while the monitor was still being asked. */
 	return flow_vm(f)->have_ack ? FLOW_NEXT : FLOW_WAIT;
 }
@@ -34,14 +37,44 @@ static void hello_undo(struct flow *f)
 	birth_last_words(flow_vm(f));
 }
 
+/* Only of a boot with a start limit, which is the step's. */
+static enum flow_verdict health_enter(struct flow *f)
+{
+	vm_health_begin(flow_vm(f));
+	return FLOW_WAIT;
+}
+
+static enum flow_verdict health_event(struct flow *f, int ev, void *data)
+{
+	if (ev == VM_FE_EXIT)
+		return birth_ended(f, data);
+	return ev == VM_FE_HEALTHY ? FLOW_NEXT : FLOW_WAIT;
+}
+
+static enum flow_verdict health_expired(struct flow *f)
+{
+	const struct health *h = &flow_vm(f)->health;
+
+	err_set(&f->err, ETIMEDOUT,
+		"VM '%s' was not healthy within its start limit of %g s and was killed: %s",
+		flow_vm(f)->spec.name, f->limit, h->reason);
+	return FLOW_FAIL;
+}
+
 static const struct flow_step boot_steps[] = {
 	{"reserve", 0, birth_reserve, NULL, birth_unreserve, NULL, NULL},
 	{"disks", DISKS_LIMIT, vm_disks_enter, vm_disks_event, vm_disks_undo, NULL, NULL},
 	{"network", NETWORK_LIMIT, vm_network_enter, vm_network_event, vm_network_undo, NULL,
 		vm_network_skip},
 	{"spawn", SPAWN_LIMIT, birth_spawn, birth_vmm_event, birth_kill, NULL, NULL},
-	{"hello", HELLO_LIMIT, hello_enter, hello_event, hello_undo, NULL, NULL},
+	[BOOT_HELLO] = {"hello", HELLO_LIMIT, hello_enter, hello_event, hello_undo, NULL, NULL},
+	{"health", FLOW_OWN_LIMIT, health_enter, health_event, NULL, health_expired, NULL},
 };
+
+static int step_count(const struct vm *vm)
+{
+	return vm->spec.health.start_limit > 0 ? countof(boot_steps) : BOOT_HELLO + 1;
+}
 
 static void log_create(struct vm *vm)
 {
@@ -70,7 +103,7 @@ int vm_boot(struct vm_host *h, struct vm_spec *spec, vm_done *done, void *user, 
 	}
 	birth_begin(vm, done, user);
 	log_create(vm);
-	birth_run(vm, "boot", boot_steps, countof(boot_steps), 0);
+	birth_run(vm, "boot", boot_steps, step_count(vm), 0);
 	return 0;
 }
 
@@ -78,5 +111,5 @@ void vm_boot_continue(struct vm *vm)
 {
 	vm->boot_begin_ns = mono_ns();
 	trail_begin(&vm->trail);
-	birth_run(vm, "boot", boot_steps, countof(boot_steps), countof(boot_steps) - 1);
+	birth_run(vm, "boot", boot_steps, step_count(vm), BOOT_HELLO);
 }

@@ -131,7 +131,7 @@ struct json_object *vm_to_json(struct vm *vm)
 		o, "timing", vm->state == VM_STARTING ? trail_json(&vm->trail) : NULL);
 	jsonx_add_str(o, "origin", vm->origin == VM_RESTORED ? "restore" : "boot");
 	jsonx_add_str(o, "snapshot", vm->restored.snapshot);
-	jsonx_add_str(o, "health", vm->seen.healthy ? "healthy" : "unknown");
+	json_object_object_add(o, "health", health_to_json(&vm->health));
 	json_object_object_add(o, "disks", vm_disks_json(vm));
 	json_object_object_add(o, "network", vm_network_json(vm));
 	json_object_object_add(o, "snapshotting", vm->snap ? snap_to_json(vm->snap) : NULL);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "backend/base/jsonx.h"
 #include "backend/base/log.h"
@@ -144,6 +145,17 @@ void vm_network_adopt(struct vm *vm)
 		return;
 	if (open_or_adopt(vm, true, &e) < 0)
 		log_warn("vm %s: its network is not watched: %s", vm->id, e.msg);
+}
+
+int vm_network_socket(void *user, int family, int type, struct err *e)
+{
+	struct vm *vm = user;
+
+	if (!vm->net)
+		return err_set(e, ENOTCONN, "VM '%s' has no network", vm->spec.name);
+	if (family != AF_INET || (type & 0xf) != SOCK_STREAM)
+		return err_set(e, EAFNOSUPPORT, "a VM's network has TCP over IPv4 only");
+	return net_socket(vm->net, e);
 }
 
 int vm_network_check(const struct vm_host *h, const struct net_spec *spec, struct err *e)

@@ -21,6 +21,8 @@ const struct vmm_net *vm_network_config(struct vm *vm);
 void vm_network_given(struct vm *vm);
 /* Of a VM that an earlier daemon started; a keeper that is gone is logged. */
 void vm_network_adopt(struct vm *vm);
+/* As health_open_socket, user: the VM: a socket inside its namespace. */
+int vm_network_socket(void *user, int family, int type, struct err *e);
 /* Another VM's published ports, before anything is started: -EADDRINUSE names it. */
 int vm_network_check(const struct vm_host *h, const struct net_spec *spec, struct err *e);
 

@@ -63,6 +63,7 @@ struct vm *vm_new(struct vm_host *h, const char *id)
 
 	vm->host = h;
 	vm->watches.next = vm->watches.prev = &vm->watches;
+	vm_health_init(vm);
 	if (id) {
 		snprintf(vm->id, sizeof(vm->id), "%s", id);
 	} else {
@@ -98,6 +99,7 @@ void vm_spec_fini(struct vm_spec *s)
 	strv_free(s->argv);
 	strv_free(s->env);
 	strv_free(s->disks);
+	health_spec_fini(&s->health);
 	*s = (struct vm_spec){0};
 }
 
@@ -124,6 +126,7 @@ void vm_free(struct vm *vm)
 	queue_leave(&vm->ticket);
 	task_cancel(&vm->task);
 	drop_watchers(vm);
+	vm_health_fini(vm);
 	vm_close_session(vm);
 	if (vm->vmm)
 		vm->vmm->ops->destroy(vm->vmm);

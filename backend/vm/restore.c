@@ -241,9 +241,11 @@ static void on_pong(void *user, int r, uint64_t rtt_ns, uint64_t uptime_ns, uint
 
 	(void)uptime_ns;
 	(void)execs;
-	if (r == 0)
+	if (r == 0) {
 		vm_log(vm, "health.probe", "{\"kind\":\"agent\",\"ms\":%.1f}",
 			(double)rtt_ns / 1e6);
+		vm_health_restored(vm, rtt_ns);
+	}
 	flow_event(&vm->flow, VM_FE_PONG, &res);
 }
 
@@ -274,8 +276,6 @@ static enum flow_verdict health_event(struct flow *f, int ev, void *data)
 		err_set(&f->err, -res->r, "the agent did not answer the first probe");
 		return FLOW_FAIL;
 	}
-	flow_vm(f)->seen.healthy = true;
-	vm_log(flow_vm(f), "health.state", "{\"from\":\"starting\",\"to\":\"healthy\"}");
 	return FLOW_NEXT;
 }
 
@@ -320,7 +320,9 @@ static int fill_spec(struct vm_spec *spec, const struct snapshot *s, struct err 
 	spec->tty = s->tty;
 	spec->argv = strv_copy(s->argv);
 	spec->env = strv_copy(s->env);
-	return vm_network_inherit(spec, s, e);
+	if (vm_network_inherit(spec, s, e) < 0)
+		return -e->code;
+	return health_spec_from_words(&spec->health, s->health, e);
 }
 
 int restore_new(

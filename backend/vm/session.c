@@ -22,6 +22,7 @@ static void on_ready(struct guest *g, const struct wire_hello_ack *ack)
 	vm->ack.network_why = (struct wire_str){0}; /* valid in this call only */
 	vm->have_ack = true;
 	vm->agent_since_ns = wall_ns();
+	vm_health_agent(vm, true);
 	flow_event(&vm->flow, VM_FE_READY, NULL);
 }
 
@@ -67,6 +68,7 @@ static void on_lost(struct guest *g, const char *why)
 	vm->agent_since_ns = wall_ns();
 	jsonx_add_str(f, "why", why);
 	vm_log_json(vm, "agent.lost", f);
+	vm_health_agent(vm, false);
 }
 
 static struct json_object *vitals_to_json(const struct vm *vm)
@@ -181,6 +183,7 @@ int vm_open_session(struct vm *vm, struct err *e)
 
 void vm_close_session(struct vm *vm)
 {
+	health_keep(&vm->health);
 	guest_close(vm->guest);
 	vm->guest = NULL;
 	outlog_close(vm->out);
@@ -311,6 +314,7 @@ void vm_end(struct vm *vm, enum vm_state to, const char *reason)
 
 	snap_vmm_gone(vm, reason);
 	flow_drop(&vm->flow); /* the VMM may have ended by another way than the flow waits for */
+	health_keep(&vm->health);
 	guest_close(vm->guest);
 	vm->guest = NULL;
 	if (vm->vmm)

@@ -199,6 +199,7 @@ int snap_describe(struct snap *s, struct err *e)
 	d->argv = strv_copy(vm->spec.argv);
 	d->env = strv_copy(vm->spec.env);
 	d->network = vm_network_words(vm);
+	d->health = health_spec_words(&vm->spec.health);
 	return 0;
 }
 

@@ -53,6 +53,7 @@ void vm_set_state(struct vm *vm, enum vm_state to, const char *reason)
 	jsonx_add_str(f, "to", vm_state_names[to]);
 	jsonx_add_str(f, "reason", vm->reason);
 	vm_log_json(vm, "vm.state", f);
+	vm_health_follow(vm);
 	log_info("vm %s (%s): %s -> %s %s", vm->spec.name, vm->id, vm_state_names[from],
 		vm_state_names[to], vm->reason);
 	tell_watchers(vm);

@@ -83,6 +83,8 @@ int vm_save(struct vm *vm, struct err *e)
 	json_object_object_add(o, "network", net_spec_json(&s->network));
 	add_strv(o, "cmd", s->argv);
 	add_strv(o, "env", s->env);
+	json_object_object_add(o, "health", health_spec_to_json(&s->health));
+	jsonx_add_bool(o, "seen_healthy", vm->seen.healthy);
 	jsonx_add_int(o, "created_ns", (int64_t)vm->created_ns);
 	jsonx_add_int(o, "started_ns", (int64_t)vm->started_ns);
 	jsonx_add_int(o, "state_since_ns", (int64_t)vm->state_since_ns);
@@ -166,7 +168,9 @@ static int load_spec(struct vm_spec *s, struct json_object *o, struct err *e)
 	r = net_spec_read(jsonx_get(o, "network"), &s->network, e);
 	if (r == 0)
 		r = get_strv(o, "cmd", &s->argv, e);
-	return r < 0 ? r : get_strv(o, "env", &s->env, e);
+	if (r == 0)
+		r = get_strv(o, "env", &s->env, e);
+	return r < 0 ? r : health_spec_from_json(&s->health, jsonx_get(o, "health"), e);
 }
 
 static void copy_str(char *out, size_t n, struct json_object *o, const char *key)
@@ -222,6 +226,7 @@ int vm_load(struct vm *vm, struct err *e)
 	vm->started_ns = (uint64_t)jsonx_int(o, "started_ns", 0);
 	vm->state_since_ns = (uint64_t)jsonx_int(o, "state_since_ns", 0);
 	vm->boot_took_ns = (uint64_t)jsonx_int(o, "boot_took_ns", 0);
+	vm->seen.healthy = jsonx_bool(o, "seen_healthy", false);
 	vm->main_ended = jsonx_bool(o, "main_ended", false);
 	vm->main_how = (uint8_t)jsonx_int(o, "main_how", 0);
 	vm->main_value = (int32_t)jsonx_int(o, "main_value", 0);

@@ -11,6 +11,7 @@
 #include "backend/base/flow.h"
 #include "backend/base/path.h"
 #include "backend/guest/guest.h"
+#include "backend/health/health.h"
 #include "backend/image/image.h"
 #include "backend/net/net.h"
 #include "backend/snapshot/snapshot.h"
@@ -65,6 +66,7 @@ struct vm_spec {
 	uint32_t vcpus, mem_mib;
 	bool tty;
 	struct net_spec network;
+	struct health_spec health;
 };
 void vm_spec_fini(struct vm_spec *s);
 
@@ -118,6 +120,7 @@ struct vm {
 	struct vmm_net vmm_net;
 	struct guest_network guest_net;
 	struct guest *guest;
+	struct health health;
 	struct guest_identity identity;
 	struct outlog *out;
 	struct flow flow;
@@ -156,6 +159,9 @@ struct vm_host_callbacks {
 	void (*on_timing)(void *user, const struct timing *t);
 	/* Of a restore: its first command ended. May be NULL. */
 	void (*on_mark)(void *user, const char *kind, const char *id, const struct timing_phase *p);
+	/* For tests of health checks: as vm_network_socket, for VMs without a network, too. May be
+	 * NULL. */
+	health_open_socket *open_socket;
 };
 
 struct vm_host {
@@ -209,6 +215,9 @@ int vm_resume(struct vm *vm, vm_done *done, void *user, struct err *e);
 /* Removes a stopped or failed VM: registry at once, files in the background. */
 int vm_remove(struct vm *vm, struct err *e);
 
+/* Whether a VM of this spec can be checked as the spec says; -EINVAL with what is missing. */
+int vm_health_check(const struct vm_host *h, const struct vm_spec *s, struct err *e);
+
 bool vm_alive(const struct vm *vm);
 struct json_object *vm_to_json(struct vm *vm); /* VM of proto.def; the caller's */
 
@@ -255,6 +264,21 @@ struct json_object *vm_step_json(const struct flow *f, int place);
 void vm_boot_continue(struct vm *vm); /* adoption: wait for HELLO of a boot that was under way */
 void vm_adopt_all(struct vm_host *h);
 
+/* The checks of its health follow what the VM is (health.c); vm_health_init once it exists,
+ * vm_health_fini before its session is closed. */
+void vm_health_init(struct vm *vm);
+void vm_health_fini(struct vm *vm);
+/* Its state is another one. */
+void vm_health_follow(struct vm *vm);
+/* It was read from disk by a new daemon. */
+void vm_health_adopt(struct vm *vm);
+/* Its agent answered HELLO, or its connection broke. */
+void vm_health_agent(struct vm *vm, bool there);
+/* The chain of a restore: its agent answered a probe. */
+void vm_health_restored(struct vm *vm, uint64_t rtt_ns);
+/* A boot that waits for it begins the checks before the VM is RUNNING. */
+void vm_health_begin(struct vm *vm);
+
 /* Events that the flows of a VM wait for (flow_event). */
 enum vm_flow_event {
 	VM_FE_VMM_DONE, /* data: const struct vmm_result * */
@@ -268,6 +292,7 @@ enum vm_flow_event {
 	VM_FE_OUTPUT,   /* the output is accepted */
 	VM_FE_PONG,     /* data: const struct vmm_result * */
 	VM_FE_NET,      /* the network is made or not; data: const struct vmm_result * */
+	VM_FE_HEALTHY,  /* a check was good */
 };
 struct vmm_result {
 	int r;

@@ -8,7 +8,7 @@ from decklib import NUMBERED, DeckCase, alive, line_numbers, wait_for
 
 CHAIN = ("queue", "check", "reserve", "spawn", "api", "load", "resume", "dial", "hello", "rebind", "output", "health")
 # What the log says of a restore, in this order (others may be between).
-EVENTS = ("vm.create", "vmm.spawn", "agent.dial", "epoch.publish", "epoch.ack", "health.state", "vm.restore")
+EVENTS = ("vm.create", "vmm.spawn", "agent.dial", "epoch.publish", "epoch.ack", "health.change", "vm.restore")
 
 
 class RestoreCase(DeckCase):

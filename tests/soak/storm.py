@@ -254,7 +254,7 @@ class Storm:
                 self.event(r.choice(["vm.restore", "vm.restore.failed", "vm.boot", "vm.boot.failed"]), vm,
                            reason=r.choice(HOSTILE), total_ms=5, snapshot="s1")
             case 11:
-                self.event(r.choice(["queue.wait", "health.state", "agent.lost", "main.exit", "output.gap", "guest.panic"]), vm,
+                self.event(r.choice(["queue.wait", "health.change", "agent.lost", "main.exit", "output.gap", "guest.panic"]), vm,
                            place=r.randint(-1, 9), to="sick", how=r.randint(-1, 9), value=7, bytes=1 << 40)
             case 12:
                 self.event(r.choice(["asset.build.step", "asset.build.done"]), "", asset="mini", n=1, of=3, step="kernel")

@@ -246,7 +246,7 @@ static void test_random(void **state)
 		KEY_MOD_CTRL | 'l', 0x6f22};
 	static const char *const names[] = {"vm.create", "vm.state", "flow.step", "vm.boot",
 		"vm.boot.failed", "agent.lost", "vm.remove", "main.exit", "vitals", "output.gap",
-		"vm.restore", "vm.restore.failed", "queue.wait", "health.state",
+		"vm.restore", "vm.restore.failed", "queue.wait", "health.change", "health.state",
 		"snapshot.progress", "vm.snapshot", "vm.snapshot.failed", "snapshot.remove"};
 	struct app *a = &((struct env *)*state)->app;
 	uint64_t seed = 7;

@@ -187,7 +187,7 @@ static void test_waits(void **state)
 	event(a, "c3", "vm.create", "{\"snapshot\":\"base\"}");
 	event(a, "c3", "flow.step", "{\"flow\":\"restore\",\"step\":\"hello\",\"n\":1,\"of\":9}");
 	assert_int_equal((int)model_find(&a->model, "c3")->wait.usual_ms, 120);
-	size(a, 24, 95); /* the words need their room */
+	size(a, 24, 99); /* the words need their room */
 	assert_true(shows(a, "hello (1 of 9), usually 0.1 s"));
 	assert_string_equal(wait_text(&w, 3100000000, text, sizeof(text)),
 		"waiting for hello since 2.1 s, usually 0.1");

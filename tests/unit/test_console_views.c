@@ -72,7 +72,8 @@ static void test_switch(void **state)
 
 	size(a, 24, 110); /* the word that the daemon is away needs its room */
 	assert_true(shows(a, "[1 VMs 2]  2 Snapshots 3   3 Restores 2   4 Images 1   5 Events"));
-	assert_true(shows(a, "clone of base, healthy"));
+	assert_true(shows(a, "● healthy"));
+	assert_true(shows(a, "clone of base"));
 	keys(a, "2");
 	assert_true(shows(a, "[2 Snapshots 3]"));
 	assert_string_equal(app_table(a)->selected, "base");
@@ -97,6 +98,53 @@ static void test_switch(void **state)
 	assert_non_null(strstr(a->notice.text, "not in this view"));
 	keys(a, "q");
 	assert_int_equal(a->at, VIEW_VMS);
+}
+
+static void test_health(void **state)
+{
+	struct app *a = loaded(state);
+
+	size(a, 24, 110);
+	event(a, "a1", "health.change",
+		"{\"from\":\"starting\",\"to\":\"healthy\",\"reason\":\"HTTP 200\",\"probe\":"
+		"\"http\",\"ms\":3.5}");
+	keys(a, "k");
+	assert_true(shows(a, "● running   ● healthy"));
+	event(a, "a1", "health.change",
+		"{\"from\":\"healthy\",\"to\":\"unhealthy\",\"reason\":\"HTTP \\u001b "
+		"503\",\"probe\":"
+		"\"http\",\"ms\":2.0}");
+	assert_true(shows(a, "✗ unhealthy"));
+	assert_true(shows(a, "unhealthy: HTTP"));
+	/* Where the list is narrow the last column says it. */
+	size(a, 24, 80);
+	assert_false(shows(a, "✗ unhealthy"));
+	assert_true(shows(a, "unhealthy: HTTP"));
+	size(a, 40, 110);
+	keys(a, "h");
+	assert_true(shows(a, "health       ✗ unhealthy for "));
+	assert_true(shows(a, "why          HTTP \\x1b 503"));
+	/* What is asked for while it is looked at. */
+	take(a, model_set_health,
+		"{\"id\":\"a1\",\"state\":\"unhealthy\",\"reason\":\"Connection "
+		"refused\",\"probe\":"
+		"\"http\",\"target\":\"http://10.0.2.100/"
+		"\",\"at_ns\":1,\"took_ms\":0.5,\"since_ns\":1,"
+		"\"interval_s\":10.0,\"timeout_s\":5.0,\"failed\":7}");
+	assert_true(shows(a, ", 7 failed checks in a row"));
+	assert_true(shows(a, "why          Connection refused"));
+	assert_true(shows(a, "probe        http: http://10.0.2.100/"));
+	assert_true(shows(a, "ago, took 0.5"));
+	assert_true(shows(a, "every 10 s while healthy, limit 5 s"));
+	event(a, "a1", "vm.state", "{\"from\":\"running\",\"to\":\"paused\",\"reason\":\"\"}");
+	event(a, "a1", "health.change",
+		"{\"from\":\"unhealthy\",\"to\":\"unknown\",\"reason\":\"paused\",\"probe\":"
+		"\"http\","
+		"\"ms\":2.0}");
+	assert_true(shows(a, "? unknown"));
+	/* One that ended has its state. */
+	event(a, "a1", "vm.state", "{\"from\":\"paused\",\"to\":\"failed\",\"reason\":\"gone\"}");
+	assert_true(shows(a, "✗ failed    -"));
 }
 
 static void test_snapshots(void **state)
@@ -390,6 +438,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_switch, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_health, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshots, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restores, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_queue_places, setup, teardown),

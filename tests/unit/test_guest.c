@@ -172,9 +172,9 @@ static void on_pong(void *user, int r, uint64_t rtt, uint64_t uptime, uint32_t e
 
 static void test_ping(void **state)
 {
-	struct pong a = {0}, b = {0};
+	struct pong a = {0}, b[3] = {0};
 	uint8_t frame[64];
-	uint64_t nonce;
+	uint64_t nonce, late;
 	struct err e;
 
 	(void)state;
@@ -182,11 +182,23 @@ static void test_ping(void **state)
 	assert_int_equal(guest_ping(seen.g, 1, on_pong, &a, &e), -ENOTCONN);
 	fake_serve(&seen, &p1);
 	assert_int_equal(guest_ping(seen.g, 20, on_pong, &a, &e), 0);
-	assert_int_equal(guest_ping(seen.g, 20, on_pong, &b, &e), -EBUSY);
+	for (size_t i = 0; i < countof(b); i++)
+		assert_int_equal(guest_ping(seen.g, 20, on_pong, &b[i], &e), 0);
+	assert_int_equal(guest_ping(seen.g, 20, on_pong, &b[0], &e), -EBUSY);
 	peer_expect(&p1, WIRE_PING);
 	assert_int_equal(wire_get_u64(&p1.f, &nonce), 0);
+	/* Answered in another order than asked: each gets its own. */
+	for (size_t i = 0; i < countof(b); i++)
+		peer_expect(&p1, WIRE_PING);
+	assert_int_equal(wire_get_u64(&p1.f, &late), 0);
+	for (uint64_t i = 0; i < countof(b); i++)
+		peer_put(&p1, wire_put_pong(frame, sizeof(frame), late - i, 1, (uint32_t)i), frame);
+	t_until(&b[0].came, "pong of the one asked second");
+	for (uint32_t i = 0; i < countof(b); i++)
+		assert_int_equal(b[i].execs, countof(b) - 1 - i);
+	assert_int_equal(a.came, 0);
 	/* A wrong nonce is an answer to something else. */
-	peer_put(&p1, wire_put_pong(frame, sizeof(frame), nonce + 1, 1, 1), frame);
+	peer_put(&p1, wire_put_pong(frame, sizeof(frame), late + 1, 1, 1), frame);
 	peer_put(&p1, wire_put_pong(frame, sizeof(frame), nonce, 99, 3), frame);
 	t_until(&a.came, "pong");
 	assert_int_equal(a.r, 0);

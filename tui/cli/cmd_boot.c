@@ -41,6 +41,31 @@ static int add_disks(struct json_object *params, const struct opts *o, struct er
 	return 0;
 }
 
+/* The daemon says what is wrong with a value. */
+static void add_health(struct json_object *params, const struct opts *o)
+{
+	static const struct {
+		const char *option, *key;
+	} rows[] = {
+		{"health-exec", "exec"},
+		{"health-url", "url"},
+		{"health-tcp", "tcp"},
+		{"health-interval", "interval"},
+		{"health-timeout", "timeout"},
+		{"health-start-limit", "start_limit"},
+		{"health-snapshot", "snapshot"},
+	};
+	struct json_object *map = json_object_new_object();
+
+	for (size_t i = 0; i < countof(rows); i++)
+		if (opt_given(o, rows[i].option))
+			jsonx_add_str(map, rows[i].key, opt_str(o, rows[i].option, ""));
+	if (json_object_object_length(map))
+		json_object_object_add(params, "health", map);
+	else
+		json_object_put(map);
+}
+
 static int make_params(const struct cli *c, struct json_object **ret, struct err *e)
 {
 	autojson struct json_object *params = json_object_new_object();
@@ -53,6 +78,7 @@ static int make_params(const struct cli *c, struct json_object **ret, struct err
 		jsonx_add_str(params, "name", opt_str(o, "name", NULL));
 	if (opt_given(o, "vmm"))
 		jsonx_add_str(params, "vmm", opt_str(o, "vmm", NULL));
+	add_health(params, o);
 	add_number(params, o, "vcpus", "vcpus");
 	add_number(params, o, "mem", "mem_mib");
 	if (opt_given(o, "tty"))

@@ -47,6 +47,13 @@ static void agent_cell(struct table *t, struct json_object *vm, const char *stat
 			text_age(age, sizeof(age), list_u64(agent, "since_ns")));
 }
 
+static void health_cell(struct table *t, struct json_object *vm)
+{
+	const char *state = list_text(jsonx_get(vm, "health"), "state");
+
+	table_cell(t, tint_of_state(state), "%s", *state ? state : "-");
+}
+
 /* Why it is in its state, else what it waits for, else how its main process ended. */
 static void reason_cell(struct table *t, struct json_object *vm)
 {
@@ -77,6 +84,7 @@ static void vm_row(struct table *t, struct json_object *vm)
 	table_cell(t, TINT_NONE, "%s", list_text(vm, "name"));
 	table_cell(t, TINT_DIM, "%s", list_text(vm, "id"));
 	table_cell(t, tint_of_state(state), "%s", state);
+	health_cell(t, vm);
 	table_cell(t, TINT_NONE, "%s", text_age(age, sizeof(age), list_u64(vm, "state_since_ns")));
 	table_cell(t, TINT_NONE, "%s", list_text(vm, "image"));
 	table_cell(t, TINT_NONE, "%s%s%s", list_text(vm, "vmm"), *accel ? "/" : "", accel);
@@ -88,8 +96,8 @@ static void vm_row(struct table *t, struct json_object *vm)
 
 static void print_vms(const struct cli *c, struct json_object *list)
 {
-	static const char *const heads[] = {
-		"NAME", "ID", "STATE", "SINCE", "IMAGE", "VMM", "VCPUS", "MEM", "AGENT", "REASON"};
+	static const char *const heads[] = {"NAME", "ID", "STATE", "HEALTH", "SINCE", "IMAGE",
+		"VMM", "VCPUS", "MEM", "AGENT", "REASON"};
 	struct table *t;
 
 	if (!json_object_array_length(list)) {

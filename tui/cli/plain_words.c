@@ -48,7 +48,17 @@ static void say_create(struct json_object *ev, char *out, size_t n)
 
 static void say_health(struct json_object *ev, char *out, size_t n)
 {
-	snprintf(out, n, "health is %s", field(ev, "to"));
+	const char *reason = field(ev, "reason");
+
+	snprintf(out, n, "health is %s%s%s", field(ev, "to"), *reason ? ": " : "", reason);
+}
+
+static void say_startup(struct json_object *ev, char *out, size_t n)
+{
+	const char *why = field(ev, "why");
+
+	snprintf(out, n, "startup snapshot %s: %s%s%s", field(ev, "snapshot"), field(ev, "result"),
+		*why ? ": " : "", why);
 }
 
 static void say_snapshot(struct json_object *ev, char *out, size_t n)
@@ -93,7 +103,9 @@ static const struct {
 	{"vm.adopt", "goes on under a new daemon", NULL},
 	{"vm.snapshot", NULL, say_snapshot},
 	{"vm.snapshot.failed", NULL, say_snapshot_failed},
-	{"health.state", NULL, say_health},
+	{"health.change", NULL, say_health},
+	{"health.state", NULL, say_health}, /* of recordings by earlier versions */
+	{"health.snapshot", NULL, say_startup},
 	{"agent.lost", "its agent is not connected any more", NULL},
 	{"main.exit", NULL, say_exit},
 	{"guest.panic", "its kernel panicked", NULL},

@@ -21,7 +21,7 @@ enum tint {
 /* SGR sequence of a tint, "" when color is false; tint_off ends any. */
 const char *tint_on(enum tint t, bool color);
 const char *tint_off(bool color);
-/* How a VM's or an image's state is shown. */
+/* How a VM's or an image's state, or a VM's health, is shown. */
 enum tint tint_of_state(const char *state);
 
 /* Widths are counted by the C.UTF-8 character type tables; call once before the functions below. */

@@ -181,6 +181,7 @@ static void on_stats(void *user, struct json_object *host)
 	struct app *a = user;
 
 	app_refresh(a, model_set_host(&a->model, host));
+	app_ask_health(a);
 }
 
 const struct link_handler app_link_handler = {on_up, on_down, on_event, on_stats};

@@ -65,8 +65,9 @@ bool deck_vm_same(const struct deck_vm *a, const struct deck_vm *b)
 	       strcmp(a->reason, b->reason) == 0 && strcmp(a->image, b->image) == 0 &&
 	       strcmp(a->vmm, b->vmm) == 0 && strcmp(a->accel, b->accel) == 0 &&
 	       strcmp(a->generation, b->generation) == 0 && strcmp(a->health, b->health) == 0 &&
-	       strcmp(a->snapshot, b->snapshot) == 0 && making_same(&a->making, &b->making) &&
-	       a->vcpus == b->vcpus && a->mem_mib == b->mem_mib && a->created_ns == b->created_ns &&
+	       strcmp(a->check.why, b->check.why) == 0 && strcmp(a->snapshot, b->snapshot) == 0 &&
+	       making_same(&a->making, &b->making) && a->vcpus == b->vcpus &&
+	       a->mem_mib == b->mem_mib && a->created_ns == b->created_ns &&
 	       a->started_ns == b->started_ns && a->since_ns == b->since_ns &&
 	       (int64_t)a->boot_ms == (int64_t)b->boot_ms && wait_same(&a->wait, &b->wait) &&
 	       a->agent == b->agent && a->tty == b->tty && a->mem_used == b->mem_used &&
@@ -211,6 +212,18 @@ unsigned model_set_vm(struct model *m, struct json_object *o)
 	if (vm && (changed & MODEL_VMS))
 		model_place(m, vm);
 	return changed;
+}
+
+unsigned model_set_health(struct model *m, struct json_object *o)
+{
+	const char *id = jsonx_str(o, "id");
+	struct deck_vm *vm = id ? model_find(m, id) : NULL, before;
+
+	if (!vm)
+		return 0;
+	before = *vm;
+	take_health(vm, o);
+	return deck_vm_same(&before, vm) ? 0 : MODEL_VM;
 }
 
 static unsigned drop_unseen(struct model *m)

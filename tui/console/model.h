@@ -40,6 +40,14 @@ struct deck_making {
 	uint64_t done, total; /* bytes; total 0: not known yet */
 };
 
+/* The last check of a VM's health; probe "" when none is known. */
+struct deck_check {
+	char why[200], probe[8], target[120];
+	uint64_t at_ns, since_ns; /* wall clock: of the check, of the state; 0: none */
+	double took_ms, interval_s, timeout_s;
+	int64_t failed; /* in a row */
+};
+
 struct deck_vm {
 	char id[40], name[64];
 	enum deck_state state;
@@ -56,8 +64,9 @@ struct deck_vm {
 	char generation[40];
 	uint64_t checked_ns; /* wall clock: last sign of life of its agent; 0: none */
 	char health[16];     /* "healthy", "unknown", ... */
-	char snapshot[64];   /* that it was restored from; "" for a booted one */
-	char source[64];     /* of a temporary snapshot: the VM that was cloned */
+	struct deck_check check;
+	char snapshot[64]; /* that it was restored from; "" for a booted one */
+	char source[64];   /* of a temporary snapshot: the VM that was cloned */
 	struct deck_making making;
 	int64_t mem_used, mem_total; /* bytes, as the guest says; 0: not known */
 	bool exited;                 /* the main process ended */
@@ -199,6 +208,8 @@ void model_fini(struct model *m);
 unsigned model_set_vms(struct model *m, struct json_object *list);
 /* One VM (result of vm.get, vm.boot...). */
 unsigned model_set_vm(struct model *m, struct json_object *vm);
+/* The health of one (result of vm.health). */
+unsigned model_set_health(struct model *m, struct json_object *health);
 unsigned model_set_images(struct model *m, struct json_object *list);
 /* All snapshots, finished and under way (result of snapshot.list). */
 unsigned model_set_snapshots(struct model *m, struct json_object *list);

@@ -33,10 +33,8 @@ static void on_state(struct deck_vm *vm, const struct model_event *ev)
 	memset(&vm->wait, 0, sizeof(vm->wait));
 	if (vm->state == DECK_RUNNING)
 		vm->agent = true;
-	if (!deck_vm_alive(vm)) {
+	if (!deck_vm_alive(vm))
 		vm->agent = false;
-		vm->health[0] = '\0';
-	}
 }
 
 static void on_step(struct deck_vm *vm, const struct model_event *ev)
@@ -75,8 +73,13 @@ static void on_snapshot_end(struct deck_vm *vm, const struct model_event *ev)
 
 static void on_health(struct deck_vm *vm, const struct model_event *ev)
 {
+	struct deck_check *c = &vm->check;
+
 	take_str(ev->fields, "to", vm->health, sizeof(vm->health));
-	vm->checked_ns = ev->wall_ns;
+	take_str(ev->fields, "reason", c->why, sizeof(c->why));
+	take_str(ev->fields, "probe", c->probe, sizeof(c->probe));
+	c->took_ms = take_num(ev->fields, "ms", c->took_ms);
+	c->at_ns = c->since_ns = vm->checked_ns = ev->wall_ns;
 }
 
 static void on_boot(struct deck_vm *vm, const struct model_event *ev)
@@ -95,6 +98,7 @@ static void on_boot_failed(struct deck_vm *vm, const struct model_event *ev)
 	vm->since_ns = ev->wall_ns;
 	vm->gone = vm->kept = true;
 	vm->agent = false;
+	snprintf(vm->health, sizeof(vm->health), "stopped");
 	memset(&vm->wait, 0, sizeof(vm->wait));
 	str_safe(vm->reason, sizeof(vm->reason), reason ? reason : "it failed");
 }
@@ -149,7 +153,8 @@ static const struct {
 	{"vm.restore", GETS, on_boot},
 	{"vm.restore.failed", 0, on_boot_failed},
 	{"queue.wait", 0, on_queue},
-	{"health.state", 0, on_health},
+	{"health.change", 0, on_health},
+	{"health.state", 0, on_health}, /* of recordings by earlier versions */
 	{"snapshot.progress", 0, on_progress},
 	{"vm.snapshot", 0, on_snapshot_end},
 	{"vm.snapshot.failed", 0, on_snapshot_end},

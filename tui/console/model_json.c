@@ -101,6 +101,27 @@ static void decode_vitals(struct deck_vm *vm, struct json_object *o)
 	}
 }
 
+void take_health(struct deck_vm *vm, struct json_object *o)
+{
+	struct deck_check *c = &vm->check;
+
+	/* A word: of a daemon before there were checks, or a recording of one. */
+	if (json_object_is_type(o, json_type_string))
+		str_safe(vm->health, sizeof(vm->health), json_object_get_string(o));
+	if (!json_object_is_type(o, json_type_object))
+		return;
+	take_str(o, "state", vm->health, sizeof(vm->health));
+	take_str(o, "reason", c->why, sizeof(c->why));
+	take_str(o, "probe", c->probe, sizeof(c->probe));
+	take_str(o, "target", c->target, sizeof(c->target));
+	c->at_ns = take_u64(o, "at_ns", 0);
+	c->since_ns = take_u64(o, "since_ns", 0);
+	c->took_ms = take_num(o, "took_ms", 0);
+	c->interval_s = take_num(o, "interval_s", 0);
+	c->timeout_s = take_num(o, "timeout_s", 0);
+	c->failed = max_of(jsonx_int(o, "failed", 0), (int64_t)0);
+}
+
 bool deck_vm_decode(struct deck_vm *vm, struct json_object *o)
 {
 	struct json_object *part;
@@ -122,7 +143,7 @@ bool deck_vm_decode(struct deck_vm *vm, struct json_object *o)
 	vm->since_ns = take_u64(o, "state_since_ns", vm->since_ns);
 	vm->boot_ms = take_num(o, "boot_ms", vm->boot_ms);
 	decode_wait(&vm->wait, jsonx_get(o, "step"));
-	take_str(o, "health", vm->health, sizeof(vm->health));
+	take_health(vm, jsonx_get(o, "health"));
 	take_str(o, "snapshot", vm->snapshot, sizeof(vm->snapshot));
 	take_making(&vm->making, jsonx_get(o, "snapshotting"));
 	vm->agent = jsonx_bool(jsonx_get(o, "agent"), "connected", false);

@@ -5,6 +5,7 @@
 #include "backend/base/str.h"
 #include "tui/console/app.h"
 #include "tui/console/clock.h"
+#include "tui/console/views.h"
 
 #define GRAPH_ROWS_MAX 4
 #define NUMBER_COLS    12
@@ -76,6 +77,8 @@ static void put_origin(struct page *pg, const struct deck_vm *vm, struct json_ob
 	page_field(pg, "id", "%s", vm->id);
 	page_field(pg, "state", "%s%s%s", deck_state_names[vm->state], vm->reason[0] ? ": " : "",
 		vm->reason);
+	page_field(pg, "health", "%s%s%s", vm->check.probe[0] ? vm->health : "",
+		vm->check.why[0] ? ": " : "", vm->check.probe[0] ? vm->check.why : "");
 	page_field(pg, "image", "%s", vm->image);
 	page_field(pg, "came from", "%s%s%s", vm->snapshot[0] ? "snapshot " : "a boot",
 		vm->snapshot, vm->source[0] ? ", taken for clones" : "");
@@ -110,69 +113,6 @@ static void draw_describe(struct page *pg, const struct deck_vm *vm, struct json
 	page_field(pg, "open now", "%lld exec(s), %lld attached",
 		(long long)jsonx_int(o, "execs", 0),
 		(long long)jsonx_int(jsonx_get(o, "output"), "attached", 0));
-}
-
-/* ---- health ---------------------------------------------------------------------------------- */
-
-static char *age_text(char *out, size_t n, uint64_t since_ns, uint64_t now_ns)
-{
-	if (!since_ns || since_ns > now_ns)
-		snprintf(out, n, "0 s");
-	else
-		str_duration(out, n, (now_ns - since_ns) / 100000000 * 100000000);
-	return out;
-}
-
-static const char *health_of(const struct deck_vm *vm)
-{
-	if (!deck_vm_alive(vm))
-		return "stopped";
-	if (vm->state == DECK_STARTING)
-		return "starting";
-	if (!vm->agent)
-		return "unreachable";
-	return vm->health[0] && strcmp(vm->health, "unknown") != 0 ? vm->health : "agent answers";
-}
-
-static const char *health_why(const struct deck_vm *vm)
-{
-	if (!deck_vm_alive(vm))
-		return vm->reason[0] ? vm->reason : "its VMM has ended";
-	if (vm->state == DECK_STARTING)
-		return "its agent has not answered HELLO yet";
-	if (vm->state == DECK_PAUSED)
-		return "its CPUs are paused: nothing in it runs";
-	if (!vm->agent)
-		return "its agent has lost the connection and redials";
-	return vm->snapshot[0] ? "its agent answered the probe after the restore"
-			       : "its agent is connected";
-}
-
-static void draw_health(struct page *pg, const struct deck_vm *vm)
-{
-	const struct figures *fs = vm->figures;
-	bool bad = deck_vm_alive(vm) && !vm->agent && vm->state != DECK_STARTING;
-	struct pen pen = page_line(pg);
-	char a[64], b[64];
-
-	pen_column(&pen, ROLE_TEXT_DIM, PAGE_LABEL, "health");
-	pen_put(&pen, bad ? ROLE_HEALTH_WARN : state_role(vm->state), health_of(vm));
-	page_field(pg, "why", "%s", health_why(vm));
-	page_field(pg, "probe", "agent: its connection, and the vitals it sends by itself");
-	if (vm->checked_ns)
-		page_field(pg, "last check", "%s ago (%s)",
-			age_text(a, sizeof(a), vm->checked_ns, pg->now_ns),
-			time_text(b, sizeof(b), vm->checked_ns));
-	else
-		page_field(pg, "last check", "none yet");
-	page_field(pg, "state", "%s for %s%s%s", deck_state_names[vm->state],
-		age_text(a, sizeof(a), vm->since_ns, pg->now_ns), vm->reason[0] ? ": " : "",
-		vm->reason);
-	if (vm->exited)
-		page_field(pg, "main process", "%s %lld", vm->exit_how, (long long)vm->exit_value);
-	if (fs && fs->oom_kills >= 0)
-		page_field(pg, "oom kills", "%.0f%s", fs->oom_kills,
-			fs->oom_kills > 0 ? ": its memory was not enough" : "");
 }
 
 /* ---- vitals ---------------------------------------------------------------------------------- */

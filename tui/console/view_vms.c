@@ -152,7 +152,6 @@ void making_text(const struct deck_making *mk, char *out, size_t n)
 static void cell_note(const void *row, struct cell *c)
 {
 	const struct deck_vm *vm = row;
-	bool known = vm->health[0] && strcmp(vm->health, "unknown") != 0;
 	char step[80], usual[40];
 
 	if (vm->making.name[0]) {
@@ -171,13 +170,13 @@ static void cell_note(const void *row, struct cell *c)
 		cell_printf(c, "%s (%d of %d)%s", vm->wait.name, vm->wait.n, vm->wait.of, usual);
 	} else if (!deck_vm_alive(vm)) {
 		cell_printf(c, "%.190s", vm->reason);
-	} else if (known && strcmp(vm->health, "healthy") != 0) {
+	} else if (health_is_bad(vm)) {
 		c->role = ROLE_HEALTH_WARN;
-		cell_printf(c, "%s", vm->health);
+		cell_printf(
+			c, "%s%s%.160s", vm->health, vm->check.why[0] ? ": " : "", vm->check.why);
 	} else {
-		cell_printf(c, "%s%s%s%s", vm->snapshot[0] ? "clone of " : "",
-			vm->source[0] ? vm->source : vm->snapshot,
-			known && vm->snapshot[0] ? ", " : "", known ? vm->health : "");
+		cell_printf(c, "%s%s", vm->snapshot[0] ? "clone of " : "",
+			vm->source[0] ? vm->source : vm->snapshot);
 	}
 }
 
@@ -242,15 +241,16 @@ static double number_cpus(const void *row)
 static const struct column columns[] = {
 	{"NAME", 11, 20, 0, cell_name, NULL},
 	{"STATE", 12, 0, 0, cell_state, NULL},
+	{"HEALTH", 14, 0, 84, cell_health, NULL},
 	{"SINCE", 9, 0, 36, cell_since, number_since},
 	{"MEMORY", 11, 0, 56, cell_mem, number_mem},
 	{"CPU", 16, 0, VMS_CPU_FROM, cell_cpu, number_cpu},
 	{"OUTPUT", 13, 20, 150, cell_output, number_output},
-	{"READY IN", 9, 0, 90, cell_boot, number_boot},
-	{"IMAGE", 9, 0, 104, cell_image, NULL},
-	{"CPUS", 5, 0, 122, cell_cpus, number_cpus},
-	{"VMM", 10, 0, 116, cell_vmm, NULL},
-	{"ID", 9, 0, 130, cell_id, NULL},
+	{"READY IN", 9, 0, 108, cell_boot, number_boot},
+	{"IMAGE", 9, 0, 118, cell_image, NULL},
+	{"CPUS", 5, 0, 134, cell_cpus, number_cpus},
+	{"VMM", 10, 0, 128, cell_vmm, NULL},
+	{"ID", 9, 0, 142, cell_id, NULL},
 	{"", 14, 400, 57, cell_note, NULL},
 };
 

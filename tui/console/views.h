@@ -31,4 +31,11 @@ char *progress_text(uint64_t done, uint64_t total, uint64_t since_ns, uint64_t n
 /* "memory 40 %", "pause". */
 void making_text(const struct deck_making *mk, char *out, size_t n);
 
+/* view_health.c */
+struct page;
+void cell_health(const void *row, struct cell *c);
+/* A check says that it is not well. */
+bool health_is_bad(const struct deck_vm *vm);
+void draw_health(struct page *pg, const struct deck_vm *vm);
+
 #endif

@@ -62,6 +62,30 @@ static void on_doctor(void *user, int r, struct json_object *result, const struc
 	app_dirty(a);
 }
 
+static void on_health(void *user, int r, struct json_object *result, const struct err *e)
+{
+	struct app *a = user;
+
+	(void)e; /* one that has gone, or a daemon that has no checks */
+	if (r < 0)
+		return;
+	app_refresh(a, model_set_health(&a->model, result));
+	app_dirty(a);
+}
+
+/* Checks that change nothing are no events: their age is asked for while it is looked at. */
+void app_ask_health(struct app *a)
+{
+	const struct deck *d = app_deck(a);
+	struct json_object *o;
+
+	if (a->at != VIEW_VMS || !d || d->shown != TAB_HEALTH || !a->layout.pane.h)
+		return;
+	o = json_object_new_object();
+	jsonx_add_str(o, "vm", d->vm.id);
+	(void)link_call(&a->link, "vm.health", o, on_health, a, NULL);
+}
+
 void facts_take_vm(struct app *a, struct json_object *vm)
 {
 	const char *id = jsonx_str(vm, "id");
