@@ -1,4 +1,4 @@
-// LIBS: vm health snapshot guest image vmm base
+// LIBS: vm net health snapshot guest image vmm base
 // OBJS: backend/daemon/doctor.c backend/daemon/doctor_host.c backend/daemon/doctor_vms.c
 /* Doctor on homes in several conditions: what it finds is in a home, not on this host. */
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// LIBS: vm health snapshot guest image vmm base
+// LIBS: vm net health snapshot guest image vmm base
 // OBJS: tests/support/looptest.c
 /* What the next daemon reads is always the newest that was written, at once and afterwards. */
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-// LIBS: vm health snapshot guest image vmm base
+// LIBS: vm net health snapshot guest image vmm base
 // OBJS: tests/support/looptest.c tests/support/vmm_script.c tests/support/vm_world.c
 /* The life of a VM by a scripted VMM: every caller is told once, nothing from outside breaks the
  * states, nothing is touched after its end. */

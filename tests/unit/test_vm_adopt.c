@@ -1,4 +1,4 @@
-// LIBS: vm health snapshot guest image vmm base
+// LIBS: vm net health snapshot guest image vmm base
 // OBJS: tests/support/looptest.c tests/support/vmm_script.c tests/support/vm_world.c
 /* What a new daemon makes of folders that an earlier one, or anybody else, left. */
 #include <setjmp.h>

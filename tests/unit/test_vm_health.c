@@ -1,4 +1,4 @@
-// LIBS: vm health snapshot guest image vmm base
+// LIBS: vm net health snapshot guest image vmm base
 // OBJS: tests/support/looptest.c tests/support/vmm_script.c tests/support/vm_world.c
 /* Health beside the life of a VM: its checks follow its agent, its state and its end. The VMM is
  * scripted, the agent is the test. */

@@ -1,4 +1,4 @@
-// LIBS: vm health base
+// LIBS: vm net health base
 /* The queue that work shares, and the trail of phases. */
 #include <setjmp.h>
 #include <stdarg.h>
