@@ -25,6 +25,7 @@ struct daemon {
 	bool stop_said; /* the event daemon.stop is out */
 	ev_timer idle;  /* ends the daemon when nobody needs it */
 	double idle_limit;
+	struct task sweep;   /* of what an earlier daemon's VMs have left */
 	struct stats *stats; /* what is measured while somebody watches */
 	ev_signal sigterm, sigint, sighup;
 };

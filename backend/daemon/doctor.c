@@ -58,7 +58,7 @@ static void check_firecracker(struct doctor *d)
 
 static void check_helpers(struct doctor *d)
 {
-	static const char *const helpers[] = {"vmdeck-vsock.so", "vmdeck-agent"};
+	static const char *const helpers[] = {"vmdeck-vsock.so", "vmdeck-agent", "vmdeck-net"};
 	char path[600];
 	struct err e = {0};
 
@@ -171,6 +171,7 @@ static void (*const checks[])(struct doctor *d) = {
 	doctor_fds,
 	doctor_pids,
 	doctor_orphans,
+	doctor_network,
 	check_firecracker,
 	doctor_devices,
 };

@@ -26,6 +26,9 @@ void doctor_memory(struct doctor *d);
 void doctor_fds(struct doctor *d);
 void doctor_pids(struct doctor *d);
 
+/* doctor_net.c: networks of VMs. */
+void doctor_network(struct doctor *d);
+
 /* doctor_vms.c: VMMs that run without a VM in the registry. */
 void doctor_orphans(struct doctor *d);
 

@@ -11,6 +11,7 @@
 #include "backend/base/log.h"
 #include "backend/daemon/daemon.h"
 #include "backend/daemon/doctor.h"
+#include "backend/daemon/sweep.h"
 
 #define IDLE_LIMIT_S 60.
 #define LISTEN_FD_0  3 /* sd_listen_fds(3): first fd of socket activation */
@@ -240,6 +241,7 @@ static void daemon_fini(struct daemon *d)
 	bool served = d->rpc != NULL;
 
 	rpc_drain(d->rpc);
+	task_cancel(&d->sweep);
 	svc_watch_close(d);
 	svc_image_close(d);
 	svc_snapshot_close(d);
@@ -279,6 +281,7 @@ static int run_daemon(const struct options *o)
 			d.paths.runtime);
 		tell_starter(o->ready_fd, "ready");
 		daemon_check_idle(&d);
+		sweep_network_later(&d.sweep, d.loop, &d.paths);
 		ev_run(d.loop, 0);
 	}
 	daemon_fini(&d);

@@ -5,6 +5,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/daemon/daemon.h"
 #include "backend/daemon/doctor.h"
+#include "backend/daemon/sweep.h"
 
 #define EVENTS_DEFAULT 100
 
@@ -61,6 +62,19 @@ static void handle_doctor(struct rpc_call *call, struct json_object *params)
 	rpc_reply(call, doctor_run(&d->paths));
 }
 
+static void handle_sweep(struct rpc_call *call, struct json_object *params)
+{
+	struct daemon *d = rpc_user(call);
+	struct json_object *list;
+	struct err e = {0};
+
+	(void)params;
+	if (sweep_network(&d->paths, true, &list, &e) < 0)
+		rpc_fail(call, &e);
+	else
+		rpc_reply(call, list);
+}
+
 static void handle_stop(struct rpc_call *call, struct json_object *params)
 {
 	struct daemon *d = rpc_user(call);
@@ -75,5 +89,6 @@ void svc_host_register(rpc_handler **handlers)
 	handlers[PROTO_HELLO] = handle_hello;
 	handlers[PROTO_EVENT_LIST] = handle_events;
 	handlers[PROTO_DOCTOR] = handle_doctor;
+	handlers[PROTO_NET_SWEEP] = handle_sweep;
 	handlers[PROTO_DAEMON_STOP] = handle_stop;
 }

@@ -100,6 +100,7 @@ static void add_daemon(struct stats *s, struct json_object *o, uint64_t elapsed)
 {
 	struct json_object *me = json_object_new_object();
 	struct sample_proc now;
+	struct net_counters net;
 	bool known = sample_proc_read(&now, getpid());
 
 	jsonx_add_int(me, "pid", getpid());
@@ -179,6 +180,8 @@ static struct json_object *vm_figures(struct stats *s, const struct vm *vm, uint
 	add_bytes(o, "rss", known ? now.rss : SAMPLE_UNKNOWN);
 	add_bytes(o, "pss", known ? sv->pss : SAMPLE_UNKNOWN);
 	add_bytes(o, "out_end", vm->out ? outlog_end(vm->out) : 0);
+	if (known && vm->net && net_counters_read(vm->vmm->proc.id.pid, &net, NULL) == 0)
+		add_bytes(o, "net_bytes", net.rx_bytes + net.tx_bytes);
 	jsonx_add_int(o, "execs", vm->execs);
 	add_vitals(o, vm);
 	sv->known = known;

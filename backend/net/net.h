@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "backend/base/err.h"
+#include "backend/base/path.h"
 
 #define NET_PUBLISH_MAX  64
 #define NET_PUBLISH_TEXT 48
@@ -129,5 +130,15 @@ struct net_counters {
 };
 /* Of now, for the VMM of this pid; -ENOENT when there is no tap in its namespace. */
 int net_counters_read(int pid, struct net_counters *ret, struct err *e);
+
+/* ---- of the host; both run a process and wait for it (30 ms, at most 5 s) ---- */
+
+/* Makes a network of this kind and undoes it. The error says what is missing and what to do. */
+int net_check(enum net_mode mode, const struct paths *paths, struct err *e);
+/* What networks of this home's VMs have left on the host: links, entries of nftables, pasta
+ * processes, whose VM is none of used (ids, one a line) and has no keeper. remove: taken away.
+ * *ret: array of {"what", "name", "id"}, the caller's. Nothing else is touched. */
+int net_sweep(const struct paths *paths, const char *used, bool remove, struct json_object **ret,
+	struct err *e);
 
 #endif

@@ -1,10 +1,11 @@
 """Networks of real VMs in a world of the test's own: out by name and address, in by published ports, clones
 that don't meet, links that go and come, and nothing left behind. Bridged as root, rootless as an ordinary account."""
+import json
 import os
 import signal
 import unittest
 
-from decklib import BUILD, NO_VM, DeckError, alive, processes_with, wait_for
+from decklib import BUILD, NO_VM, DeckError, alive, processes_with, running_program, wait_for
 from worldlib import NAME, SERVER, World, WorldDeck
 
 WEB = "mkdir -p /run/www; hostname > /run/www/index.html; httpd -p 80 -h /run/www"
@@ -192,6 +193,50 @@ class Bridged(Networked, unittest.TestCase):
         self.deck.run("rm", "-f", "f")
         self.nothing_left()
         self.assertEqual(self.world.sh("cat /proc/sys/net/ipv4/ip_forward"), "0\n")
+
+    def test_orphans(self):
+        """Planted by hand: named and removed when they say that they are this home's; nothing else is touched."""
+        self.boot("lives", "-p", "127.0.0.1:8085:80")
+        home = self.deck.home
+        self.world.sh(f"""
+            ip link add vmd-0badc0de type bridge; ip link set vmd-0badc0de alias '0badc0de {home}'
+            ip link add vmd-0badc0df type bridge; ip link set vmd-0badc0df alias '0badc0df /another/home'
+            ip link add vmd-mine type bridge
+            nft 'add element ip vmdeck publish {{ 127.0.0.9 . tcp . 99 comment "0badc0de {home}" : 172.30.0.2 . 30000 }}'
+            nft 'add element ip vmdeck publish {{ 127.0.0.9 . tcp . 98 comment "x /another/home" : 172.30.0.2 . 30000 }}'
+            """)
+        self.addCleanup(self.world.sh, "ip link del vmd-0badc0df; ip link del vmd-mine")
+        detail = self.left_over()["detail"]
+        self.assertIn("2: ", detail)
+        self.assertIn("link vmd-0badc0de", detail)
+        self.assertIn("127.0.0.9 . tcp . 99", detail)
+        out, err = self.deck.run("doctor", "--fix", code=None)
+        self.assertEqual(err.count(b"removed: "), 2, err)
+        self.assertEqual(self.left_over()["detail"], "none")
+        links, table = self.world.sh("ip -br link"), self.world.sh("nft list table ip vmdeck")
+        self.assertNotIn("vmd-0badc0de", links)
+        for kept in ("vmd-0badc0df", "vmd-mine", f"vmd-{self.deck.vm('lives')['id']}"):
+            self.assertIn(kept, links)
+        self.assertIn("127.0.0.9 . tcp . 98", table)
+        self.assertIn("127.0.0.1 . tcp . 8085", table)
+
+    def left_over(self):
+        checks = {c["name"]: c for c in json.loads(self.deck.run("doctor", "--json", code=None)[0])}
+        self.assertEqual(checks["network bridged"]["status"], "found", checks["network bridged"])
+        self.assertEqual(checks["network rootless"]["status"], "found", checks["network rootless"])
+        return checks["network leftovers"]
+
+    def test_keeper_and_vmm_killed(self):
+        """Nobody is left to undo it: the next daemon does."""
+        vm = self.boot("gone", "-p", "127.0.0.1:8086:80")
+        keepers = running_program(BUILD / "vmdeck-net", self.deck.home)
+        daemon = self.daemon()
+        for pid in (daemon, *keepers, vm["pid"]):
+            os.kill(pid, signal.SIGKILL)
+        wait_for("all are gone", lambda: not any(map(alive, (daemon, *keepers, vm["pid"]))))
+        self.assertIn("127.0.0.1 . tcp . 8086", self.world.sh("nft list table ip vmdeck"))
+        self.deck.run("rm", "-f", "gone")
+        self.nothing_left()
 
     def test_subnet_in_use(self):
         self.world.sh("ip route add 172.30.0.0/16 via 198.51.100.1")

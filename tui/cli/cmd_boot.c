@@ -115,6 +115,18 @@ static void print_details(struct json_object *vm)
 	fprintf(stderr, "%s\n", str_safe(safe, sizeof(safe), line));
 }
 
+static void print_published(struct json_object *vm)
+{
+	struct json_object *list = jsonx_get(jsonx_get(vm, "network"), "publish");
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	char safe[80];
+
+	for (size_t i = 0; i < n; i++)
+		fprintf(stderr, "published: %s\n",
+			str_safe(safe, sizeof(safe),
+				json_object_get_string(json_object_array_get_idx(list, i))));
+}
+
 int cmd_boot(struct cli *c)
 {
 	autojson struct json_object *vm = NULL;
@@ -138,8 +150,10 @@ int cmd_boot(struct cli *c)
 		cli_print_json(vm, false);
 		return EXIT_OK;
 	}
-	if (w.draw)
+	if (w.draw) {
 		print_details(vm);
+		print_published(vm);
+	}
 	printf("%s\n", jsonx_str(vm, "name"));
 	return EXIT_OK;
 }

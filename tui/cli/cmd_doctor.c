@@ -10,6 +10,7 @@
 #include "backend/base/jsonx.h"
 #include "backend/base/path.h"
 #include "backend/base/proc.h"
+#include "backend/base/str.h"
 #include "tui/cli/cli.h"
 #include "tui/cli/text.h"
 
@@ -122,6 +123,27 @@ static void print_check(const struct cli *c, struct json_object *check, int widt
 	cli_puts(c, line);
 }
 
+/* Told before the checks, on stderr: those show what is left then. */
+static int fix(struct cli *c, struct err *e)
+{
+	autojson struct json_object *list = NULL;
+	char safe[200];
+	int r = cli_open(c, false, e);
+
+	if (r == 0)
+		r = cli_call(c, "net.sweep", NULL, CLI_CALL_S, &list, e);
+	for (size_t i = 0; r == 0 && json_object_is_type(list, json_type_array) &&
+			   i < json_object_array_length(list);
+		i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		const char *what = jsonx_str(o, "what"), *name = jsonx_str(o, "name");
+
+		fprintf(stderr, "removed: %s ", what ? what : "?");
+		fprintf(stderr, "%s\n", str_safe(safe, sizeof(safe), name ? name : "?"));
+	}
+	return r;
+}
+
 int cmd_doctor(struct cli *c)
 {
 	autojson struct json_object *checks = NULL;
@@ -129,6 +151,8 @@ int cmd_doctor(struct cli *c)
 	struct err e = {0};
 	int width = 0;
 
+	if (opt_given(&c->opts, "fix") && fix(c, &e) < 0)
+		return cli_fail(&e, EXIT_FAILED);
 	if (get_checks(c, &checks, &e) < 0)
 		return cli_fail(&e, EXIT_FAILED);
 	if (!json_object_is_type(checks, json_type_array)) {

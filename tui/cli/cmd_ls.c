@@ -75,6 +75,21 @@ static void reason_cell(struct table *t, struct json_object *vm)
 		table_cell(t, TINT_NONE, "%s", "");
 }
 
+/* Its own on this host; of one that has ended nothing is left of it. */
+static void address_cell(struct table *t, struct json_object *vm, const char *state)
+{
+	struct json_object *net = jsonx_get(vm, "network");
+	const char *address = net ? list_text(net, "address") : "";
+	bool lives = strcmp(state, "stopped") != 0 && strcmp(state, "failed") != 0;
+
+	if (!*address || !lives)
+		table_cell(t, TINT_NONE, "-");
+	else if (jsonx_bool(net, "up", false))
+		table_cell(t, TINT_NONE, "%s", address);
+	else
+		table_cell(t, TINT_WARN, "%s, %s", address, list_text(net, "why"));
+}
+
 static void vm_row(struct table *t, struct json_object *vm)
 {
 	const char *state = list_text(vm, "state"), *accel = list_text(vm, "accel");
@@ -91,13 +106,14 @@ static void vm_row(struct table *t, struct json_object *vm)
 	table_cell(t, TINT_NONE, "%d", (int)jsonx_int(vm, "vcpus", 0));
 	table_cell(t, TINT_NONE, "%d MiB", (int)jsonx_int(vm, "mem_mib", 0));
 	agent_cell(t, vm, state);
+	address_cell(t, vm, state);
 	reason_cell(t, vm);
 }
 
 static void print_vms(const struct cli *c, struct json_object *list)
 {
 	static const char *const heads[] = {"NAME", "ID", "STATE", "HEALTH", "SINCE", "IMAGE",
-		"VMM", "VCPUS", "MEM", "AGENT", "REASON"};
+		"VMM", "VCPUS", "MEM", "AGENT", "ADDRESS", "REASON"};
 	struct table *t;
 
 	if (!json_object_array_length(list)) {

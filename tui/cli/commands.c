@@ -140,6 +140,9 @@ static const struct opt_def top_opts[] = {
 	{0},
 };
 
+static const struct opt_def doctor_opts[] = {
+	FLAG("fix", 0, "remove what networks of VMs that are gone have left"), {0}};
+
 static const struct opt_def stop_opts[] = {
 	NUMBER("timeout", 't', 0, 3600, "SECONDS", "kill it after this time; default 10"), {0}};
 

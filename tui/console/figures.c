@@ -87,13 +87,24 @@ static struct figures *figures_of(struct deck_vm *vm)
 	return vm->figures;
 }
 
-static void take_rate(struct figures *fs, uint64_t at_ns, uint64_t out_end)
+static void add_rate(struct ring *r, uint64_t before, uint64_t now, uint64_t ns)
 {
-	if (fs->at_ns && at_ns > fs->at_ns && at_ns - fs->at_ns < GAP_NS && out_end >= fs->out_end)
-		ring_add(&fs->ring[FIGURE_OUT],
-			(double)(out_end - fs->out_end) * 1e9 / (double)(at_ns - fs->at_ns));
+	if (now >= before)
+		ring_add(r, (double)(now - before) * 1e9 / (double)ns);
+}
+
+static void take_rates(struct figures *fs, uint64_t at_ns, uint64_t out_end, uint64_t net_bytes)
+{
+	uint64_t ns = fs->at_ns && at_ns > fs->at_ns ? at_ns - fs->at_ns : 0;
+
+	if (ns && ns < GAP_NS) {
+		add_rate(&fs->ring[FIGURE_OUT], fs->out_end, out_end, ns);
+		if (fs->net_bytes && net_bytes)
+			add_rate(&fs->ring[FIGURE_NET], fs->net_bytes, net_bytes, ns);
+	}
 	fs->at_ns = at_ns;
 	fs->out_end = out_end;
+	fs->net_bytes = net_bytes;
 }
 
 static void take_vm(struct deck_vm *vm, struct json_object *o, uint64_t at_ns)
@@ -105,7 +116,7 @@ static void take_vm(struct deck_vm *vm, struct json_object *o, uint64_t at_ns)
 	ring_add(&fs->ring[FIGURE_CPU], figure_num(o, "cpu", -1));
 	ring_add(&fs->ring[FIGURE_PIDS], figure_num(o, "procs", -1));
 	ring_add(&fs->ring[FIGURE_LOAD], load < 0 ? -1 : load / 1000);
-	take_rate(fs, at_ns, take_u64(o, "out_end", 0));
+	take_rates(fs, at_ns, take_u64(o, "out_end", 0), take_u64(o, "net_bytes", 0));
 	fs->rss = figure_num(o, "rss", -1);
 	fs->pss = figure_num(o, "pss", -1);
 	fs->oom_kills = figure_num(o, "oom_kills", -1);
@@ -160,6 +171,7 @@ const char *figure_name(enum figure f)
 		[FIGURE_LOAD] = "load",
 		[FIGURE_PIDS] = "processes",
 		[FIGURE_OUT] = "output",
+		[FIGURE_NET] = "network",
 		[FIGURE_EXEC] = "exec latency",
 	};
 	_Static_assert(countof(names) == FIGURE__COUNT, "a name for each figure");
@@ -188,7 +200,7 @@ char *figure_text(enum figure f, double v, char *out, size_t n)
 		snprintf(out, n, "%.2f", v);
 	else if (f == FIGURE_PIDS)
 		snprintf(out, n, "%.0f", v);
-	else if (f == FIGURE_OUT)
+	else if (f == FIGURE_OUT || f == FIGURE_NET)
 		snprintf(out, n, "%s/s", str_bytes(size, sizeof(size), (uint64_t)v));
 	else
 		snprintf(out, n, v < 9.95 ? "%.1f ms" : "%.0f ms", v);

@@ -13,6 +13,7 @@ enum figure {
 	FIGURE_LOAD, /* of the guest, 1 min */
 	FIGURE_PIDS,
 	FIGURE_OUT,  /* bytes/s */
+	FIGURE_NET,  /* bytes/s, in and out */
 	FIGURE_EXEC, /* ms from a request to the guest's ACK; a value an exec */
 	FIGURE__COUNT
 };
@@ -22,6 +23,7 @@ struct figures {
 	double rss, pss, oom_kills; /* < 0: not known */
 	double mem_total;           /* of the guest, bytes; 0: not known */
 	uint64_t out_end, at_ns;    /* of the sample before */
+	uint64_t net_bytes;         /* of it, too; 0: not known */
 };
 
 #define HOST_CPUS_MAX   256

@@ -48,6 +48,13 @@ struct deck_check {
 	int64_t failed; /* in a row */
 };
 
+/* Its network; mode "": none. */
+struct deck_net {
+	char mode[12], address[16]; /* its own on the host */
+	bool up;
+	char why[128]; /* when it is not up */
+};
+
 struct deck_vm {
 	char id[40], name[64];
 	enum deck_state state;
@@ -65,6 +72,7 @@ struct deck_vm {
 	uint64_t checked_ns; /* wall clock: last sign of life of its agent; 0: none */
 	char health[16];     /* "healthy", "unknown", ... */
 	struct deck_check check;
+	struct deck_net net;
 	char snapshot[64]; /* that it was restored from; "" for a booted one */
 	char source[64];   /* of a temporary snapshot: the VM that was cloned */
 	struct deck_making making;

@@ -82,6 +82,11 @@ static void on_health(struct deck_vm *vm, const struct model_event *ev)
 	c->at_ns = c->since_ns = vm->checked_ns = ev->wall_ns;
 }
 
+static void on_network(struct deck_vm *vm, const struct model_event *ev)
+{
+	take_network(vm, ev->fields);
+}
+
 static void on_boot(struct deck_vm *vm, const struct model_event *ev)
 {
 	struct json_object *ms = jsonx_get(ev->fields, "ms");
@@ -154,6 +159,9 @@ static const struct {
 	{"vm.restore.failed", 0, on_boot_failed},
 	{"queue.wait", 0, on_queue},
 	{"health.change", 0, on_health},
+	{"net.ready", 0, on_network},
+	{"net.up", 0, on_network},
+	{"net.down", 0, on_network},
 	{"health.state", 0, on_health}, /* of recordings by earlier versions */
 	{"snapshot.progress", 0, on_progress},
 	{"vm.snapshot", 0, on_snapshot_end},

@@ -39,6 +39,8 @@ struct model_event {
 void model_name_source(const struct model *m, struct deck_vm *vm);
 /* HEALTH of a VM; what is there stays when o is none. */
 void take_health(struct deck_vm *vm, struct json_object *o);
+/* The object "network" of a VM, or the fields of net.ready, net.up and net.down. */
+void take_network(struct deck_vm *vm, struct json_object *o);
 /* A step of a snapshot's flow. */
 void making_step(struct deck_making *mk, const struct model_event *ev);
 /* What an event means for the snapshots. */

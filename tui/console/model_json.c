@@ -122,6 +122,18 @@ void take_health(struct deck_vm *vm, struct json_object *o)
 	c->failed = max_of(jsonx_int(o, "failed", 0), (int64_t)0);
 }
 
+void take_network(struct deck_vm *vm, struct json_object *o)
+{
+	struct deck_net *n = &vm->net;
+
+	if (!json_object_is_type(o, json_type_object))
+		return;
+	take_str(o, "mode", n->mode, sizeof(n->mode));
+	take_str(o, "address", n->address, sizeof(n->address));
+	take_str(o, "why", n->why, sizeof(n->why));
+	n->up = jsonx_bool(o, "up", false);
+}
+
 bool deck_vm_decode(struct deck_vm *vm, struct json_object *o)
 {
 	struct json_object *part;
@@ -144,6 +156,7 @@ bool deck_vm_decode(struct deck_vm *vm, struct json_object *o)
 	vm->boot_ms = take_num(o, "boot_ms", vm->boot_ms);
 	decode_wait(&vm->wait, jsonx_get(o, "step"));
 	take_health(vm, jsonx_get(o, "health"));
+	take_network(vm, jsonx_get(o, "network"));
 	take_str(o, "snapshot", vm->snapshot, sizeof(vm->snapshot));
 	take_making(&vm->making, jsonx_get(o, "snapshotting"));
 	vm->agent = jsonx_bool(jsonx_get(o, "agent"), "connected", false);

@@ -53,6 +53,37 @@ static void put_disks(struct page *pg, struct json_object *vm)
 	}
 }
 
+static void put_traffic(struct page *pg, struct json_object *t)
+{
+	char in[32], out[32];
+
+	page_field(pg, "traffic", "in %s (%lld packets, %lld dropped), out %s (%lld, %lld)",
+		str_bytes(in, sizeof(in), (uint64_t)max_of(jsonx_int(t, "rx_bytes", 0), 0)),
+		(long long)jsonx_int(t, "rx_packets", 0), (long long)jsonx_int(t, "rx_drops", 0),
+		str_bytes(out, sizeof(out), (uint64_t)max_of(jsonx_int(t, "tx_bytes", 0), 0)),
+		(long long)jsonx_int(t, "tx_packets", 0), (long long)jsonx_int(t, "tx_drops", 0));
+}
+
+static void put_network(struct page *pg, const struct deck_net *net, struct json_object *o)
+{
+	struct json_object *list = jsonx_get(o, "publish"), *traffic = jsonx_get(o, "traffic");
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	const char *link = text_of(o, "link");
+
+	if (!net->mode[0]) {
+		page_field(pg, "network", "none");
+		return;
+	}
+	page_field(pg, "network", "%s, %s on this host%s%s, guest %s: %s%s", net->mode,
+		net->address, *link ? " by " : "", link, text_of(o, "guest"),
+		net->up ? "up" : "down, ", net->up ? "" : net->why);
+	for (size_t i = 0; i < n; i++)
+		page_field(pg, i ? "" : "published", "%s",
+			json_object_get_string(json_object_array_get_idx(list, i)));
+	if (traffic)
+		put_traffic(pg, traffic);
+}
+
 static void put_agent(struct page *pg, struct json_object *vm)
 {
 	struct json_object *agent = jsonx_get(vm, "agent"), *times = jsonx_get(agent, "times");
@@ -103,6 +134,7 @@ static void draw_describe(struct page *pg, const struct deck_vm *vm, struct json
 	page_field(pg, "machine", "%d CPU%s, %lld MiB", vm->vcpus, vm->vcpus == 1 ? "" : "s",
 		(long long)vm->mem_mib);
 	put_disks(pg, o);
+	put_network(pg, &vm->net, jsonx_get(o, "network"));
 	put_command(pg, o);
 	page_field(pg, "terminal", "%s", vm->tty ? "yes" : "no");
 	put_agent(pg, o);

@@ -170,6 +170,9 @@ static void cell_note(const void *row, struct cell *c)
 		cell_printf(c, "%s (%d of %d)%s", vm->wait.name, vm->wait.n, vm->wait.of, usual);
 	} else if (!deck_vm_alive(vm)) {
 		cell_printf(c, "%.190s", vm->reason);
+	} else if (vm->net.address[0] && !vm->net.up) {
+		c->role = ROLE_HEALTH_WARN;
+		cell_printf(c, "network: %.160s", vm->net.why);
 	} else if (health_is_bad(vm)) {
 		c->role = ROLE_HEALTH_WARN;
 		cell_printf(
@@ -189,7 +192,7 @@ void cell_figure(struct cell *c, const struct deck_vm *vm, enum figure f)
 		return;
 	}
 	figure_text(f, ring_at(&fs->ring[f], 0), c->text, sizeof(c->text));
-	c->text_columns = f == FIGURE_OUT ? 12 : f == FIGURE_CPU ? 7 : 9;
+	c->text_columns = f == FIGURE_OUT || f == FIGURE_NET ? 12 : f == FIGURE_CPU ? 7 : 9;
 	c->spark = &fs->ring[f];
 	c->top = figure_top(fs, f, vm->vcpus);
 }
@@ -202,6 +205,27 @@ static void cell_cpu(const void *row, struct cell *c)
 static void cell_output(const void *row, struct cell *c)
 {
 	cell_figure(c, row, FIGURE_OUT);
+}
+
+static void cell_net(const void *row, struct cell *c)
+{
+	const struct deck_vm *vm = row;
+
+	if (!vm->net.mode[0] || !deck_vm_alive(vm)) {
+		cell_printf(c, "-");
+	} else if (vm->net.address[0] && !vm->net.up) {
+		c->role = ROLE_HEALTH_WARN;
+		cell_printf(c, "down");
+	} else {
+		cell_figure(c, vm, FIGURE_NET);
+	}
+}
+
+static double number_net(const void *row)
+{
+	const struct deck_vm *vm = row;
+
+	return vm->figures ? ring_at(&vm->figures->ring[FIGURE_NET], 0) : -1;
 }
 
 static double number_cpu(const void *row)
@@ -246,6 +270,7 @@ static const struct column columns[] = {
 	{"MEMORY", 11, 0, 56, cell_mem, number_mem},
 	{"CPU", 16, 0, VMS_CPU_FROM, cell_cpu, number_cpu},
 	{"OUTPUT", 13, 20, 150, cell_output, number_output},
+	{"NETWORK", 13, 20, 152, cell_net, number_net},
 	{"READY IN", 9, 0, 108, cell_boot, number_boot},
 	{"IMAGE", 9, 0, 118, cell_image, NULL},
 	{"CPUS", 5, 0, 134, cell_cpus, number_cpus},

@@ -25,19 +25,32 @@ static uint32_t hash(const char *s)
 }
 
 /* 0: taken, *ret_fd holds it; -EADDRINUSE. Names of this kind are those of a network namespace. */
-static int take(uint32_t ip, int *ret_fd, struct err *e)
+static int take_name(const char *kind, const char *what, int *ret_fd, struct err *e)
 {
 	autofd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "vmdeck-net-%08x", ip);
+	int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "vmdeck-net-%s-%s", kind, what);
+	size_t len = offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n;
 
 	if (fd < 0)
 		return err_errno(e, "cannot make a socket");
-	if (bind(fd, (struct sockaddr *)&a,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) < 0)
-		return err_errno(e, "cannot take an address");
+	if (bind(fd, (struct sockaddr *)&a, (socklen_t)len) < 0)
+		return err_errno(e, "cannot take a name of the network");
 	*ret_fd = steal_fd(&fd);
 	return 0;
+}
+
+static int take(uint32_t ip, int *ret_fd, struct err *e)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%08x", ip);
+	return take_name("address", text, ret_fd, e);
+}
+
+int keeper_take_id(const char *id, int *ret_fd, struct err *e)
+{
+	return take_name("vm", id, ret_fd, e);
 }
 
 static int take_subnet(struct keeper *k, struct err *e)
@@ -88,6 +101,10 @@ static int take_loopback(struct keeper *k, struct err *e)
 
 int keeper_take_address(struct keeper *k, struct err *e)
 {
+	int r = keeper_take_id(k->id, &k->id_fd, e);
+
+	if (r < 0)
+		return r;
 	return k->spec.mode == NET_BRIDGED ? take_subnet(k, e) : take_loopback(k, e);
 }
 

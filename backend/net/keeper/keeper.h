@@ -16,10 +16,12 @@ struct keeper {
 	char *home, *id, *socket, *pid_file;
 	struct net_spec spec;
 
-	char link[16];                    /* the host's end when bridged */
-	char tag[100];                    /* whose things on the host are: "<id> <home>" */
-	uint32_t address, inner;          /* the VM's own on the host; of up0 when bridged */
-	int address_fd;                   /* an abstract socket: nobody else takes the address */
+	char link[16];           /* the host's end when bridged */
+	char tag[100];           /* whose things on the host are: "<id> <home>" */
+	uint32_t address, inner; /* the VM's own on the host; of up0 when bridged */
+	int alive_fd;            /* an abstract socket: says to a sweeper that we live */
+	int id_fd;      /* an abstract socket: as long as it is there the VM has a keeper */
+	int address_fd; /* an abstract socket: nobody else takes the address */
 	int publish_fds[NET_PUBLISH_MAX]; /* the same for its ports when bridged */
 	int host_ns, netns, userns, tap;
 	struct nl_sock *host_links, *links, *monitor;
@@ -44,6 +46,8 @@ void keeper_undo(struct keeper *k);
 
 /* ---- address.c: what is taken on the host ---- */
 
+/* 0: nobody was keeper of this VM; *ret_fd, the caller's, is the one now. -EADDRINUSE. */
+int keeper_take_id(const char *id, int *ret_fd, struct err *e);
 /* An address that nobody else has; keeper.address_fd holds it. */
 int keeper_take_address(struct keeper *k, struct err *e);
 /* -EADDRINUSE names the port that is taken; bridged: held from then on. */

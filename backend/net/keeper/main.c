@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,7 +20,8 @@
 
 static void init(struct keeper *k)
 {
-	*k = (struct keeper){.address_fd = -1,
+	*k = (struct keeper){.id_fd = -1,
+		.address_fd = -1,
 		.host_ns = -1,
 		.netns = -1,
 		.userns = -1,
@@ -88,6 +90,34 @@ static void fini(struct keeper *k)
 	free(k->pid_file);
 }
 
+static int check(const char *mode, const char *home, const char *run_dir)
+{
+	const char *step = "mode";
+	struct err e = {0};
+	struct keeper k;
+	int r;
+
+	init(&k);
+	k.control = -1;
+	k.home = xstrdup(home);
+	k.id = xasprintf("%08x", (unsigned)getpid());
+	k.socket = xasprintf("%s/net.sock", run_dir);
+	snprintf(k.link, sizeof(k.link), KEEPER_LINK_PREFIX "%s", k.id);
+	orphans_tag(k.tag, sizeof(k.tag), k.id, home);
+	r = net_mode_parse(mode, &k.spec.mode, &e);
+	/* A host of its own: that one is left as it is. pasta has to see the real one. */
+	if (r == 0 && k.spec.mode == NET_BRIDGED && unshare(CLONE_NEWNET) < 0)
+		r = err_errno(&e, "cannot make a network namespace");
+	alarm(SETUP_LIMIT_S);
+	if (r == 0)
+		r = keeper_setup(&k, &step, &e);
+	keeper_undo(&k);
+	if (r < 0)
+		printf("%s: %s\n", step, e.msg);
+	fini(&k);
+	return r < 0;
+}
+
 static int keep(void)
 {
 	const char *step = "request";
@@ -124,6 +154,8 @@ int main(int argc, char **argv)
 		return keep();
 	if (argc >= 4 && strcmp(argv[1], "orphans") == 0)
 		return orphans_main(argv[2], argv[3], argc > 4 && strcmp(argv[4], "remove") == 0);
+	if (argc == 5 && strcmp(argv[1], "check") == 0)
+		return check(argv[2], argv[3], argv[4]);
 	fprintf(stderr, "vmdeck-net: vmdeckd starts it for each VM that has a network\n");
 	return 2;
 }

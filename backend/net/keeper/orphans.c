@@ -37,14 +37,23 @@ struct search {
 	bool took;
 };
 
+/* Neither a VM that runs nor one whose keeper is at work. */
+static bool is_free(const struct search *s, const char *id)
+{
+	char line[ID_CHARS + 3];
+	autofd int fd = -1;
+
+	snprintf(line, sizeof(line), "\n%s\n", id);
+	return !strstr(s->used, line) && keeper_take_id(id, &fd, NULL) == 0;
+}
+
 static bool is_orphan(const struct search *s, const char *tag, char id[ID_CHARS + 1])
 {
-	char want[100], line[ID_CHARS + 3];
+	char want[100];
 
 	snprintf(id, ID_CHARS + 1, "%.8s", tag);
 	orphans_tag(want, sizeof(want), id, s->home);
-	snprintf(line, sizeof(line), "\n%s\n", id);
-	return strlen(id) == ID_CHARS && strcmp(want, tag) == 0 && !strstr(s->used, line);
+	return strlen(id) == ID_CHARS && strcmp(want, tag) == 0 && is_free(s, id);
 }
 
 static void tell(struct search *s, const char *what, const char *name, const char *id)
@@ -114,13 +123,12 @@ static void visit_process(struct search *s, const char *pid)
 	/* Held before it is looked at: what is signalled is what was read. */
 	autofd int pidfd = (int)syscall(SYS_pidfd_open, atoi(pid), 0);
 	ssize_t n = fd < 0 ? -1 : read(fd, text, CMDLINE_MAX);
-	char id[ID_CHARS + 1], line[ID_CHARS + 3];
+	char id[ID_CHARS + 1];
 
 	close_fd(&fd);
 	if (n <= 0 || strncmp(text, "pasta", 6) != 0 || !is_our_pasta(s, text, (size_t)n, id))
 		return;
-	snprintf(line, sizeof(line), "\n%s\n", id);
-	if (strstr(s->used, line))
+	if (!is_free(s, id))
 		return;
 	tell(s, "pasta process", pid, id);
 	if (s->remove && pidfd >= 0)

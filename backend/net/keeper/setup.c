@@ -300,6 +300,7 @@ void keeper_undo(struct keeper *k)
 	close_fd(&k->netns);
 	close_fd(&k->host_ns);
 	close_fd(&k->address_fd);
+	close_fd(&k->id_fd);
 	nl_socket_free(k->links);
 	nl_socket_free(k->host_links);
 	nl_socket_free(k->monitor);
