@@ -223,7 +223,8 @@ static void failed(struct vm *vm, const struct err *why)
 	size_t n = strlen(e.msg);
 
 	birth_timing(vm, e.code == ECANCELED ? "cancelled" : "failed", why);
-	if (vm->last_words[0] && e.code != ECANCELED && vm->origin == VM_BOOTED)
+	/* Of a guest that came up they say nothing. */
+	if (vm->last_words[0] && e.code != ECANCELED && vm->origin == VM_BOOTED && !vm->have_ack)
 		snprintf(e.msg + n, sizeof(e.msg) - n, " (last console line: %s)", vm->last_words);
 	jsonx_add_str(o, "step", vm->trail.count ? vm->trail.phases[vm->trail.count - 1].name : "");
 	jsonx_add_str(o, "last_event", vm->last_event);

@@ -141,7 +141,8 @@ class HealthOfProcesses(Health, HealthCase):
 
 class HealthOfVms(Health, HealthCase):
     def test_20_the_startup_snapshot(self):
-        self.deck.boot("first", "--health-exec", "echo up", "--health-snapshot", "warm")
+        self.deck.boot("first", "--health-exec", "echo up", "--health-snapshot", "warm",
+                       "--health-start-limit", "60")
         taken = self.rpc.wait_event("vm.snapshot", "first")
         said = self.rpc.wait_event("health.snapshot", "first")
         self.assertEqual((said["fields"]["snapshot"], said["fields"]["result"]), ("warm", "taken"))

@@ -87,7 +87,7 @@ class Views(DeckCase):
         t.keys("Enter")
         t.wait("copy restored from base in")
         t.keys("1")
-        t.wait(row_has("copy", "● healthy"))
+        t.wait(row_has("copy", "clone of base"))
         t.keys("j")
         t.wait("── copy ")
         t.keys("t")

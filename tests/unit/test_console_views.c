@@ -136,6 +136,9 @@ static void test_health(void **state)
 	assert_true(shows(a, "probe        http: http://10.0.2.100/"));
 	assert_true(shows(a, "ago, took 0.5"));
 	assert_true(shows(a, "every 10 s while healthy, limit 5 s"));
+	event(a, "a1", "health.snapshot",
+		"{\"snapshot\":\"warm\",\"result\":\"skipped\",\"why\":\"it exists\"}");
+	assert_non_null(strstr(a->notice.text, "startup snapshot warm skipped: it exists"));
 	event(a, "a1", "vm.state", "{\"from\":\"running\",\"to\":\"paused\",\"reason\":\"\"}");
 	event(a, "a1", "health.change",
 		"{\"from\":\"unhealthy\",\"to\":\"unknown\",\"reason\":\"paused\",\"probe\":"

@@ -58,7 +58,7 @@ static const struct opt_def boot_opts[] = {
 	VALUE(STR, "health-exec", 0, "CMD", "healthy while CMD exits with 0 (sh -c in the guest)",
 		NULL),
 	VALUE(STR, "health-url", 0, "URL",
-		"healthy while it answers 2xx or 3xx: http://10.0.2.100:80/ is the guest", NULL),
+		"healthy on 2xx or 3xx: http://10.0.2.100:80/ is the guest", NULL),
 	VALUE(STR, "health-tcp", 0, "PORT", "healthy while the guest takes connections there",
 		NULL),
 	VALUE(STR, "health-interval", 0, "S", "between checks of a healthy VM; default 10", NULL),

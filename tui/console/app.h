@@ -200,6 +200,8 @@ void app_watch(struct app *a);
 /* The answers that describe and the host view show; asked for when they are first seen. */
 void app_ask_facts(struct app *a);
 void app_ask_health(struct app *a);
+/* Says what became of a startup snapshot. */
+void app_health_notice(struct app *a, struct json_object *event);
 /* An answer to vm.get, which describe may be waiting for. */
 void facts_take_vm(struct app *a, struct json_object *vm);
 void facts_fini(struct app *a);

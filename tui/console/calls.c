@@ -174,6 +174,7 @@ static void on_event(void *user, struct json_object *event, bool gap)
 		app_list(a, LIST_SNAPSHOTS);
 	if (name && strcmp(name, "asset.build.done") == 0)
 		app_notice(a, NOTICE_OK, "the image is built: b boots it");
+	app_health_notice(a, event);
 }
 
 static void on_stats(void *user, struct json_object *host)

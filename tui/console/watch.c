@@ -86,6 +86,20 @@ void app_ask_health(struct app *a)
 	(void)link_call(&a->link, "vm.health", o, on_health, a, NULL);
 }
 
+void app_health_notice(struct app *a, struct json_object *event)
+{
+	struct json_object *f = jsonx_get(event, "fields");
+	const char *name = jsonx_str(event, "name"), *vm = jsonx_str(event, "vm_name");
+	const char *snapshot = jsonx_str(f, "snapshot"), *result = jsonx_str(f, "result");
+	const char *why = jsonx_str(f, "why");
+
+	if (!name || strcmp(name, "health.snapshot") != 0 || !vm || !snapshot || !result)
+		return;
+	app_notice(a, strcmp(result, "taken") == 0 ? NOTICE_OK : NOTICE_WARN,
+		"%s: startup snapshot %s %s%s%s", vm, snapshot, result, why && *why ? ": " : "",
+		why ? why : "");
+}
+
 void facts_take_vm(struct app *a, struct json_object *vm)
 {
 	const char *id = jsonx_str(vm, "id");
