@@ -42,24 +42,26 @@ static void as_v6(uint8_t out[16], const void *ip, bool v4)
 	memcpy(out + sizeof(mapped), ip, 4);
 }
 
-static bool is_own(const uint8_t ip[16])
+static const struct address *own(const uint8_t ip[16])
 {
 	for (size_t i = 0; i < found.own->n; i++)
 		if (!memcmp(found.own->v[i].ip, ip, 16))
-			return true;
-	return false;
+			return &found.own->v[i];
+	return NULL;
 }
 
 static void on_socket(void *user, const struct nlmsghdr *h)
 {
 	const struct inet_diag_msg *m = NLMSG_DATA(h);
 	bool v4 = m->idiag_family == AF_INET;
+	const struct address *a;
 	uint8_t from[16], to[16];
 
 	(void)user;
 	as_v6(from, m->id.idiag_src, v4);
 	as_v6(to, m->id.idiag_dst, v4);
-	if (m->idiag_timer != TIMER_TIME_WAIT && found.n < BATCH && is_own(from) && !is_own(to))
+	a = own(from);
+	if (found.n < BATCH && m->idiag_timer != TIMER_TIME_WAIT && a && a->out && !own(to))
 		found.v[found.n++] = m->id;
 }
 
@@ -105,19 +107,19 @@ static int turn(struct netlink *n, uint8_t family)
 	return r < 0 ? r : ended;
 }
 
-int dead_tcp_close(const struct addresses *own, uint64_t until)
+int dead_tcp_close(const struct addresses *all, uint64_t until)
 {
 	static const uint8_t families[] = {AF_INET, AF_INET6};
 	struct netlink n;
-	int r = netlink_open(&n, NETLINK_SOCK_DIAG, until), all = 0;
+	int r = netlink_open(&n, NETLINK_SOCK_DIAG, until), ended = 0;
 
-	found.own = own;
+	found.own = all;
 	for (size_t i = 0; r >= 0 && i < countof(families); i++)
 		/* Again while there are: the table moves below a reading. */
 		do {
 			r = turn(&n, families[i]);
-			all += r > 0 ? r : 0;
+			ended += r > 0 ? r : 0;
 		} while (r > 0);
 	netlink_close(&n);
-	return r < 0 ? r : all;
+	return r < 0 ? r : ended;
 }

@@ -147,10 +147,11 @@ static void on_address(void *user, const struct nlmsghdr *h)
 
 	if (!ip)
 		ip = netlink_find(h, sizeof(*m), IFA_ADDRESS, len);
-	if (!ip || (int)m->ifa_index != s->iface.index || s->own.n == ADDRESSES_MAX)
+	if (!ip || s->own.n == ADDRESSES_MAX)
 		return;
 	a = &s->own.v[s->own.n++];
-	*a = (struct address){.bits = m->ifa_prefixlen, .v4 = v4};
+	*a = (struct address){
+		.bits = m->ifa_prefixlen, .v4 = v4, .out = (int)m->ifa_index == s->iface.index};
 	if (v4)
 		memset(a->ip + 10, 0xff, 2);
 	memcpy(a->ip + 16 - len, ip, len);
@@ -222,7 +223,7 @@ static int set_address(struct step *s)
 		const struct address *a = &s->own.v[i];
 		int r;
 
-		if (!a->v4)
+		if (!a->v4 || !a->out)
 			continue;
 		if (a->bits == w->bits && !memcmp(a->ip + 12, w->address, 4)) {
 			there = true;
@@ -334,7 +335,7 @@ static void set_link(struct step *s, bool restored)
 		return;
 	}
 	if (find_iface(s)) {
-		check(s, read_addresses(s), "list its addresses");
+		check(s, read_addresses(s), "list the addresses");
 		if (restored)
 			forget(s);
 		check(s, set_mtu(s), "set the MTU");

@@ -160,7 +160,7 @@ static void accept_into(int listener, struct peer *p)
 	peer_init(p, fd);
 }
 
-static void run_agent(const struct agent_proc *a)
+static void run_agent(const struct agent_proc *a, const char *etc)
 {
 	char self[PATH_MAX], program[PATH_MAX + 32];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -170,11 +170,16 @@ static void run_agent(const struct agent_proc *a)
 	self[n] = 0;
 	snprintf(program, sizeof(program), "%s/../vmdeck-agent-host", dirname(self));
 	execl(program, "vmdeck-agent-host", "--unix", a->path, "--output-fifo", a->fifo,
-		(char *)NULL);
+		etc ? "--network" : (char *)NULL, etc, (char *)NULL);
 	_exit(99);
 }
 
 void agent_start(struct agent_proc *a)
+{
+	agent_start_network(a, NULL);
+}
+
+void agent_start_network(struct agent_proc *a, const char *etc)
 {
 	memset(a, 0, sizeof(*a));
 	peer_init(&a->control, -1);
@@ -188,7 +193,7 @@ void agent_start(struct agent_proc *a)
 	a->pid = fork();
 	assert_true(a->pid >= 0);
 	if (!a->pid)
-		run_agent(a);
+		run_agent(a, etc);
 }
 
 static void put_strings(struct wire_str *out, uint16_t *ret_n, const char *const *in)
@@ -220,6 +225,7 @@ void agent_hello(struct agent_proc *a, uint8_t generation, const char *const *ar
 	memset(h.generation, generation, WIRE_ID);
 	memset(h.instance, 0xaa, WIRE_ID);
 	h.tty = tty;
+	h.net = a->net;
 	h.rows = 30;
 	h.cols = 90;
 	put_strings(h.argv, &h.argc, argv);
@@ -228,6 +234,9 @@ void agent_hello(struct agent_proc *a, uint8_t generation, const char *const *ar
 	peer_expect(&a->control, WIRE_HELLO_ACK, &f);
 	assert_int_equal(wire_get_hello_ack(&f, ret), 0);
 	assert_memory_equal(ret->generation, h.generation, WIRE_ID);
+	snprintf(a->network_why, sizeof(a->network_why), "%.*s", ret->network_why.len,
+		ret->network_why.s);
+	ret->network_why = (struct wire_str){0};
 	peer_expect(&a->control, WIRE_SERVING, &f);
 	assert_int_equal(wire_get_serving(&f, &a->serving), 0);
 }

@@ -35,8 +35,10 @@ struct agent_proc {
 	pid_t pid;
 	int control_fd, output_fd; /* listeners */
 	struct peer control, output;
-	uint64_t stored;             /* output: first byte not stored yet */
-	struct wire_serving serving; /* the last one */
+	uint64_t stored;                    /* output: first byte not stored yet */
+	struct wire_serving serving;        /* the last one */
+	struct wire_network net;            /* put into each HELLO */
+	char network_why[WIRE_WHY_MAX + 1]; /* of the last HELLO_ACK, whose own is gone */
 };
 
 /* Somebody dials the listener within ms. */
@@ -45,6 +47,8 @@ bool peer_waits(int listener, int ms);
 int listen_at(const char *path, const char *suffix);
 /* Starts the agent; does not answer it yet. */
 void agent_start(struct agent_proc *a);
+/* The same for one that sets up the network it runs in; etc: its folder of resolv.conf. */
+void agent_start_network(struct agent_proc *a, const char *etc);
 /* Waits for READY, answers HELLO, waits for HELLO_ACK and SERVING. generation: any byte. argv NULL:
  * the shell. */
 void agent_hello(struct agent_proc *a, uint8_t generation, const char *const *argv, bool tty,
