@@ -168,3 +168,22 @@ const char *flow_step_name(const struct flow *f)
 {
 	return f->running && f->at >= 0 && f->at < f->count ? f->steps[f->at].name : NULL;
 }
+
+static int count_steps(const struct flow *f, int end)
+{
+	int n = 0;
+
+	for (int i = 0; i < end; i++)
+		n += !f->steps[i].skip || !f->steps[i].skip(f);
+	return n;
+}
+
+int flow_place(const struct flow *f)
+{
+	return count_steps(f, min_of(f->at + 1, f->count));
+}
+
+int flow_length(const struct flow *f)
+{
+	return count_steps(f, f->count);
+}

@@ -79,6 +79,9 @@ void flow_drop(struct flow *f);
 void flow_probe(const struct flow *f, bool waits);
 /* Name of the step under way, or NULL. */
 const char *flow_step_name(const struct flow *f);
+/* For "step 3 of 7": steps that are passed over do not count. */
+int flow_place(const struct flow *f);
+int flow_length(const struct flow *f);
 /* Limit of the step under way, s; 0 when there is none. */
 double flow_step_limit(const struct flow *f);
 

@@ -100,7 +100,6 @@ static void add_daemon(struct stats *s, struct json_object *o, uint64_t elapsed)
 {
 	struct json_object *me = json_object_new_object();
 	struct sample_proc now;
-	struct net_counters net;
 	bool known = sample_proc_read(&now, getpid());
 
 	jsonx_add_int(me, "pid", getpid());
@@ -169,6 +168,7 @@ static struct json_object *vm_figures(struct stats *s, const struct vm *vm, uint
 	struct json_object *o = json_object_new_object();
 	struct stats_vm *sv = stats_find(s, vm->id);
 	struct sample_proc now;
+	struct net_counters net;
 	bool known = vm->vmm && vm->vmm->proc.id.pid > 0 &&
 		     sample_proc_read(&now, vm->vmm->proc.id.pid) &&
 		     now.start == vm->vmm->proc.id.start;

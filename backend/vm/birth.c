@@ -146,8 +146,8 @@ struct json_object *flow_step_json(const struct flow *f)
 
 	jsonx_add_str(o, "flow", f->name);
 	jsonx_add_str(o, "step", f->steps[f->at].name);
-	jsonx_add_int(o, "n", f->at + 1);
-	jsonx_add_int(o, "of", f->count);
+	jsonx_add_int(o, "n", flow_place(f));
+	jsonx_add_int(o, "of", flow_length(f));
 	json_object_object_add(o, "limit_s", json_object_new_double(flow_step_limit(f)));
 	return o;
 }

@@ -19,8 +19,8 @@ struct json_object *vm_step_json(const struct flow *f, int place)
 	o = json_object_new_object();
 	jsonx_add_str(o, "flow", f->name);
 	jsonx_add_str(o, "name", flow_step_name(f));
-	jsonx_add_int(o, "n", f->at + 1);
-	jsonx_add_int(o, "of", f->count);
+	jsonx_add_int(o, "n", flow_place(f));
+	jsonx_add_int(o, "of", flow_length(f));
 	if (place)
 		jsonx_add_int(o, "place", place);
 	add_u64(o, "since_ns", wall_ns() - (mono_ns() - f->step_ns));

@@ -1,5 +1,5 @@
 // LIBS: vm net health snapshot guest image vmm base
-// OBJS: backend/daemon/doctor.c backend/daemon/doctor_host.c backend/daemon/doctor_vms.c
+// OBJS: backend/daemon/doctor*.c backend/daemon/sweep.c
 /* Doctor on homes in several conditions: what it finds is in a home, not on this host. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,9 @@ static void every_check_is_whole(void **state)
 {
 	static const char *const names[] = {"qemu", "vmdeck-vsock.so", "vmdeck-agent", "image mini",
 		"kernel", "busybox", "apt", "home", "runtime folder", "memory", "open files",
-		"processes", "orphans", "firecracker", "/dev/kvm", "/dev/vhost-vsock"};
+		"processes", "orphans", "vmdeck-net", "network bridged", "network rootless",
+		"DNS for guests", "network leftovers", "firecracker", "/dev/kvm",
+		"/dev/vhost-vsock"};
 	struct paths p = paths_in("new");
 	autojson struct json_object *checks = doctor_run(&p);
 

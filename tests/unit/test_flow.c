@@ -121,6 +121,42 @@ static void order(void **state)
 	ev_loop_destroy(loop);
 }
 
+static bool is_told(const struct flow *f)
+{
+	return ((struct probe *)f->user)->fail_at == -2;
+}
+
+static const struct flow_step skipping[] = {
+	{"first", 0, enter_next, NULL, undo, NULL, is_told},
+	{"wait", 1, enter_wait, on_ev, undo, NULL, NULL},
+	{"last", 0, enter_next, NULL, undo, NULL, is_told},
+};
+
+static void steps_without_use_are_passed_over(void **state)
+{
+	struct ev_loop *loop = ev_loop_new(0);
+	struct probe p;
+
+	(void)state;
+	start(&p, loop, skipping, countof(skipping));
+	assert_int_equal(flow_length(&p.flow), 3);
+	p.fail_at = -2;
+	assert_int_equal(flow_length(&p.flow), 1);
+	flow_start(&p.flow);
+	assert_string_equal(flow_step_name(&p.flow), "wait");
+	assert_int_equal(flow_place(&p.flow), 1);
+	flow_event(&p.flow, 1, NULL);
+	assert_true(p.done);
+	assert_int_equal(p.result, 0);
+	assert_string_equal(p.trace, "w1 v1 ");
+	start(&p, loop, skipping, countof(skipping));
+	p.fail_at = -2;
+	flow_start(&p.flow);
+	flow_cancel(&p.flow, "enough"); /* the undo of what was passed over finds nothing */
+	assert_string_equal(p.trace, "w1 u u ");
+	ev_loop_destroy(loop);
+}
+
 static void timeout_undoes(void **state)
 {
 	struct ev_loop *loop = ev_loop_new(0);
@@ -311,6 +347,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order),
+		cmocka_unit_test(steps_without_use_are_passed_over),
 		cmocka_unit_test(timeout_undoes),
 		cmocka_unit_test(expired_goes_on),
 		cmocka_unit_test(failure_and_cancel),
