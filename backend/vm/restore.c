@@ -332,10 +332,8 @@ int restore_new(
 		vm_free(vm);
 		return r;
 	}
-	if (vm_health_check(h, &vm->spec, NULL) < 0)
-		health_spec_fini(
-			&vm->spec.health); /* the source had a network: the agent is asked */
 	snprintf(vm->spec.name, sizeof(vm->spec.name), "%s", name);
+	vm_health_fit(vm);
 	snprintf(from->snapshot, sizeof(from->snapshot), "%s", s->name);
 	memcpy(from->id, s->id, SNAPSHOT_ID);
 	from->temporary = s->temporary;
