@@ -225,6 +225,20 @@ void vm_health_agent(struct vm *vm, bool there)
 		health_hold(&vm->health, HEALTH_UNREACHABLE, "agent connection lost");
 }
 
+void vm_health_fit(struct vm *vm)
+{
+	struct json_object *o;
+	struct err e = {0};
+
+	if (vm_health_check(vm->host, &vm->spec, &e) == 0)
+		return;
+	o = json_object_new_object();
+	jsonx_add_str(o, "probe", probe_of(HEALTH_AGENT)->name);
+	jsonx_add_str(o, "why", e.msg);
+	vm_log_json(vm, "health.default", o);
+	health_spec_fini(&vm->spec.health);
+}
+
 void vm_health_restored(struct vm *vm, uint64_t rtt_ns)
 {
 	char reason[100], took[32];

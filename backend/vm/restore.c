@@ -340,6 +340,7 @@ int restore_new(
 		return r;
 	}
 	snprintf(vm->spec.name, sizeof(vm->spec.name), "%s", name);
+	vm_health_fit(vm);
 	snprintf(from->snapshot, sizeof(from->snapshot), "%s", s->name);
 	memcpy(from->id, s->id, SNAPSHOT_ID);
 	from->temporary = s->temporary;

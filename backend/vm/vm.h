@@ -274,6 +274,8 @@ void vm_health_follow(struct vm *vm);
 void vm_health_adopt(struct vm *vm);
 /* Its agent answered HELLO, or its connection broke. */
 void vm_health_agent(struct vm *vm, bool there);
+/* A copy that cannot be checked as its source was (it has no network) is asked by its agent. */
+void vm_health_fit(struct vm *vm);
 /* The chain of a restore: its agent answered a probe. */
 void vm_health_restored(struct vm *vm, uint64_t rtt_ns);
 /* A boot that waits for it begins the checks before the VM is RUNNING. */

@@ -243,6 +243,13 @@ static void test_port_of_the_guest(void **state)
 	close(server);
 	until(vm, HEALTH_UNHEALTHY);
 	assert_non_null(strstr(vm->health.reason, "Connection refused"));
+	/* What a copy without a network falls back to. */
+	vm_health_fit(vm);
+	assert_int_equal(vm->spec.health.kind, HEALTH_TCP);
+	w_host.cb.open_socket = NULL;
+	health_keep(&vm->health);
+	vm_health_fit(vm);
+	assert_int_equal(vm->spec.health.kind, HEALTH_AGENT);
 	peer_close(&agent);
 }
 
