@@ -39,7 +39,7 @@ struct column {
 	double (*number)(const void *row); /* what it is sorted by; NULL: its text */
 };
 
-#define COLUMNS_MAX 13
+#define COLUMNS_MAX 14
 
 /* What a filter finds beside the columns. */
 struct row_field {

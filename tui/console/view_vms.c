@@ -278,6 +278,7 @@ static const struct column columns[] = {
 	{"ID", 9, 0, 142, cell_id, NULL},
 	{"", 14, 400, 57, cell_note, NULL},
 };
+_Static_assert(countof(columns) <= COLUMNS_MAX, "room for the widths of all columns");
 
 static int vms_end(const struct model *m)
 {
