@@ -13,7 +13,7 @@ static void check_bridged(struct doctor *d)
 
 	if (geteuid() != 0)
 		doctor_add(d, "network bridged", DOCTOR_FOUND, NULL,
-			"root's only: others use --network rootless");
+			"root's only: others use --net rootless");
 	else if (net_check(NET_BRIDGED, d->paths, &e) < 0)
 		doctor_add(d, "network bridged", DOCTOR_WARN,
 			"needs the kernel's veth, bridge, tun and nf_tables (nft_nat, nft_masq, "

@@ -119,6 +119,8 @@ void net_given(struct net *n);
  * -EAGAIN: none at hand just now; -ENOTCONN: the keeper is gone. */
 int net_socket(struct net *n, struct err *e);
 
+/* The VM's own address on the host, host byte order; 0: not known (yet). */
+uint32_t net_address(const struct net *n);
 /* Whether the guest's link and the way out are both up; else why[128] says what is not. */
 bool net_up(const struct net *n, const char **ret_why);
 /* {"mode", "address" (the VM's own, on the host), "guest", "gateway", "mtu", "link", "publish":

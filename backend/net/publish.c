@@ -159,7 +159,7 @@ static int check_used(const struct net_spec *s, struct err *e)
 {
 	if (s->publish_count > 0 && s->mode == NET_NONE)
 		return err_set(e, EINVAL,
-			"a VM without a network has no ports to publish: give it --network auto");
+			"a VM without a network has no ports to publish: give it --net auto");
 	return 0;
 }
 

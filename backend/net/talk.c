@@ -1,4 +1,5 @@
 /* What the daemon and a keeper say to each other: JSON and descriptors (scm.h). */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -146,6 +147,13 @@ int net_socket(struct net *n, struct err *e)
 	fd = n->sockets[--n->socket_count];
 	ask_for_sockets(n);
 	return fd;
+}
+
+uint32_t net_address(const struct net *n)
+{
+	struct in_addr a;
+
+	return inet_pton(AF_INET, n->address, &a) == 1 ? ntohl(a.s_addr) : 0;
 }
 
 bool net_up(const struct net *n, const char **ret_why)

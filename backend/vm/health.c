@@ -13,17 +13,11 @@ static struct vm *health_vm(struct health *h)
 	return h->user;
 }
 
-static health_open_socket *socket_opener(const struct vm_host *h, const struct vm_spec *s)
-{
-	if (h->cb.open_socket)
-		return h->cb.open_socket;
-	return s->network.mode == NET_NONE ? NULL : vm_network_socket;
-}
-
 int vm_health_check(const struct vm_host *h, const struct vm_spec *s, struct err *e)
 {
-	if (health_spec_needs_network(&s->health) && !socket_opener(h, s))
-		return err_set(e, EINVAL, "VM has no network: give it --network");
+	if (health_spec_needs_network(&s->health) && s->network.mode == NET_NONE &&
+		!h->cb.open_socket)
+		return err_set(e, EINVAL, "VM has no network: give it --net");
 	return 0;
 }
 
@@ -123,7 +117,9 @@ void vm_health_init(struct vm *vm)
 {
 	static const struct health_callbacks cb = {on_change, on_withheld};
 	struct probe_env env = {.loop = vm->host->loop,
-		.open_socket = socket_opener(vm->host, &vm->spec),
+		/* The spec comes later: without a network it says so. */
+		.open_socket =
+			vm->host->cb.open_socket ? vm->host->cb.open_socket : vm_network_socket,
 		.net_user = vm};
 
 	health_init(&vm->health, &vm->spec.health, &env, &cb, vm);

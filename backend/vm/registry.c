@@ -6,6 +6,7 @@
 #include "backend/base/str.h"
 #include "backend/vm/disks.h"
 #include "backend/vm/pool.h"
+#include "backend/vm/proof.h"
 #include "backend/vm/snapshot.h"
 
 #define SNAPSHOTS_AT_ONCE 4 /* they share the disk */
@@ -130,6 +131,7 @@ void vm_free(struct vm *vm)
 	vm_close_session(vm);
 	if (vm->vmm)
 		vm->vmm->ops->destroy(vm->vmm);
+	vm_proof_free(vm->proof);
 	net_leave(vm->net);
 	flow_drop(&vm->flow);
 	answer_all(vm);

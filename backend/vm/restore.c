@@ -11,6 +11,7 @@
 #include "backend/vm/birth.h"
 #include "backend/vm/network.h"
 #include "backend/vm/pool.h"
+#include "backend/vm/proof.h"
 #include "backend/vm/snapshot.h"
 
 /* s; normal, emulated, in brackets. */
@@ -295,6 +296,8 @@ static const struct flow_step restore_steps[] = {
 	{"hello", HELLO_LIMIT, hello_verdict, hello_event, NULL, NULL, NULL},
 	{"rebind", REBIND_LIMIT, rebind_step, rebind_event, NULL, NULL, NULL},
 	{"output", OUTPUT_LIMIT, output_step, output_event, NULL, NULL, NULL},
+	{"publish", PROOF_LIMIT, vm_proof_enter, vm_proof_event, vm_proof_undo, vm_proof_expired,
+		vm_proof_skip},
 	{"health", HEALTH_LIMIT + 1, health_step, health_event, NULL, NULL, NULL},
 };
 

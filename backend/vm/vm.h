@@ -35,6 +35,7 @@ struct vm_host;
 struct vm;
 struct snap;
 struct pool;
+struct proof;
 
 /* Somebody who follows a VM (attach, logs -f, a running exec). Unlinks itself with vm_unwatch. */
 struct vm_watch {
@@ -116,7 +117,8 @@ struct vm {
 	struct vmm_incoming incoming;
 	struct vmm_config config;
 	struct vmm *vmm;
-	struct net *net; /* NULL: none, or not made yet */
+	struct proof *proof; /* of its published ports, under way; NULL: none */
+	struct net *net;     /* NULL: none, or not made yet */
 	struct vmm_net vmm_net;
 	struct guest_network guest_net;
 	struct guest *guest;
@@ -294,6 +296,7 @@ enum vm_flow_event {
 	VM_FE_OUTPUT,   /* the output is accepted */
 	VM_FE_PONG,     /* data: const struct vmm_result * */
 	VM_FE_NET,      /* the network is made or not; data: const struct vmm_result * */
+	VM_FE_PROVED,   /* all published ports have answered */
 	VM_FE_HEALTHY,  /* a check was good */
 };
 struct vmm_result {

@@ -123,8 +123,8 @@ class Health:
 
     def test_10_wrong_options(self):
         for args, part in (
-                (("--health-url", "http://10.0.2.100/"), "VM has no network: give it --network"),
-                (("--health-tcp", "80"), "VM has no network: give it --network"),
+                (("--health-url", "http://10.0.2.100/"), "VM has no network: give it --net"),
+                (("--health-tcp", "80"), "VM has no network: give it --net"),
                 (("--health-url", "https://10.0.2.100/"), "is not http://"),
                 (("--health-url", "http://guest/"), "names are not looked up"),
                 (("--health-tcp", "0"), "port"),

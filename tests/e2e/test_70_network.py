@@ -28,7 +28,7 @@ class Networked:
         cls.addClassCleanup(cls.deck.close)
 
     def boot(self, name, *args):
-        vm = self.deck.boot(name, "--network", self.mode, *args)
+        vm = self.deck.boot(name, "--net", self.mode, *args)
         self.addCleanup(self.deck.run, "rm", "-f", name, code=None)
         return vm
 
@@ -67,12 +67,12 @@ class Networked:
 
     def test_clash(self):
         self.boot("first", "-p", "127.0.0.1:8090:80")
-        error = self.deck.error("boot", "--network", self.mode, "-p", "127.0.0.1:8090:81")
+        error = self.deck.error("boot", "--net", self.mode, "-p", "127.0.0.1:8090:81")
         self.assertIn("VM 'first' has that port", error)
         with self.world.hold_port("127.0.0.1", 8091):
-            error = self.deck.error("boot", "--network", self.mode, "-p", "127.0.0.1:8091:80")
+            error = self.deck.error("boot", "--net", self.mode, "-p", "127.0.0.1:8091:80")
         self.assertIn("cannot publish '127.0.0.1:8091:80/tcp': something on this host has the port", error)
-        error = self.deck.error("boot", "--network", self.mode, "-p", "192.0.2.77:80:80")
+        error = self.deck.error("boot", "--net", self.mode, "-p", "192.0.2.77:80:80")
         self.assertIn("the address is none of this host's", error)
         self.assertEqual([vm["name"] for vm in self.deck.json("ls")], ["first"])
 
@@ -111,6 +111,48 @@ class Networked:
         self.assertNotIn("ESTABLISHED", self.deck.sh("copy", "netstat -tn"))
         self.assertIn("ESTABLISHED", self.deck.sh("talk", "netstat -tn"))
 
+    def test_published_ports_are_proved(self):
+        self.boot("prove", "-p", "8080:80", "-p", "8081:81")
+        self.deck.run("snapshot", "prove", "p")
+        self.addCleanup(self.deck.run, "rm", "--snapshot", "p")
+        self.deck.run("restore", "p", "--name", "proved")
+        self.addCleanup(self.deck.run, "rm", "-f", "proved")
+        events = self.deck.events("proved")
+        proof = [e["fields"] for e in events if e["name"] == "net.publish"]
+        self.assertEqual([(p["ports"], p["silent"]) for p in proof], [(2, 0)])
+        steps = [e["fields"]["step"] for e in events if e["name"] == "flow.step"]
+        self.assertEqual(steps[-2:], ["publish", "health"])
+
+    def test_health_over_http(self):
+        """From inside the VM's namespace: healthy with the first 200, unhealthy with curl's reason."""
+        self.boot("web", "--health-url", "http://10.0.2.100:80/", "--health-interval", "0.2")
+        self.deck.sh("web", "mkdir -p /run/www; httpd -p 80 -h /run/www; echo x > /run/www/index.html")
+        wait_for("healthy", lambda: self.health("web")["state"] == "healthy", 20)
+        self.deck.sh("web", "killall httpd")
+        wait_for("unhealthy", lambda: self.health("web")["state"] == "unhealthy", 20)
+        self.assertIn("10.0.2.100", self.health("web")["reason"])
+        self.deck.sh("web", "httpd -p 80 -h /run/www")
+        wait_for("healthy again", lambda: self.health("web")["state"] == "healthy", 20)
+        self.deck.run("snapshot", "web", "w")
+        self.addCleanup(self.deck.run, "rm", "--snapshot", "w")
+        self.deck.run("restore", "w", "--name", "web2")
+        self.addCleanup(self.deck.run, "rm", "-f", "web2")
+        wait_for("the copy is healthy by its own server", lambda: self.health("web2")["probe"] == "http" and
+                 self.health("web2")["state"] == "healthy", 20)
+
+    def test_health_over_tcp_while_the_link_is_down(self):
+        pid = self.boot("tcp", "--health-tcp", "81", "--health-interval", "0.2", "--health-timeout", "1")["pid"]
+        self.deck.sh("tcp", "httpd -p 81 -h /run")
+        wait_for("healthy", lambda: self.health("tcp")["state"] == "healthy", 20)
+        self.world.inside(pid, "ip link set tap0 down")
+        wait_for("no more", lambda: self.health("tcp")["state"] in ("timeout", "unhealthy"), 20)
+        self.assertFalse(self.deck.vm("tcp")["network"]["up"])
+        self.world.inside(pid, "ip link set tap0 up")
+        wait_for("healthy again", lambda: self.health("tcp")["state"] == "healthy", 20)
+
+    def health(self, vm):
+        return self.deck.json("health", vm)
+
     def test_resolvers_of_a_copy_are_new(self):
         self.boot("dns")
         self.deck.run("snapshot", "dns", "d")
@@ -125,7 +167,7 @@ class Networked:
     def test_no_resolver(self):
         self.world.resolvers("nameserver 127.0.0.1\n")
         self.addCleanup(self.world.resolvers, f"nameserver {SERVER}\nsearch test\n")
-        self.assertIn("no DNS server for the guest", self.deck.error("boot", "--network", self.mode))
+        self.assertIn("no DNS server for the guest", self.deck.error("boot", "--net", self.mode))
         self.assertEqual(self.deck.json("ls"), [])
         self.nothing_left()
 
@@ -179,7 +221,7 @@ class Networked:
         for vm, other in (("with", "none"), ("without", self.mode)):
             self.deck.run("snapshot", vm, f"of-{vm}")
             self.addCleanup(self.deck.run, "rm", "--snapshot", f"of-{vm}")
-            self.assertIn(f"{vm} a network card", self.deck.error("restore", f"of-{vm}", "--network", other))
+            self.assertIn(f"{vm} a network card", self.deck.error("restore", f"of-{vm}", "--net", other))
         self.assertIn("no pool", self.deck.error("pool", "of-with", "1"))
 
 
@@ -241,7 +283,7 @@ class Bridged(Networked, unittest.TestCase):
     def test_subnet_in_use(self):
         self.world.sh("ip route add 172.30.0.0/16 via 198.51.100.1")
         self.addCleanup(self.world.sh, "ip route del 172.30.0.0/16")
-        self.assertIn("this host routes 172.30.0.0/16 elsewhere", self.deck.error("boot", "--network", "bridged"))
+        self.assertIn("this host routes 172.30.0.0/16 elsewhere", self.deck.error("boot", "--net", "bridged"))
 
 
 class Rootless(Networked, unittest.TestCase):
@@ -251,4 +293,4 @@ class Rootless(Networked, unittest.TestCase):
         vm = self.boot("who")
         with open(f"/proc/{vm['pid']}/status") as f:
             self.assertIn("\nUid:\t12345\t12345", f.read())
-        self.assertIn("bridged networking is root's", self.deck.error("boot", "--network", "bridged"))
+        self.assertIn("bridged networking is root's", self.deck.error("boot", "--net", "bridged"))

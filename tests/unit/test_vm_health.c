@@ -262,7 +262,7 @@ static void test_no_network(void **state)
 	assert_int_equal(vm_health_check(&w_host, &spec, &e), 0);
 	assert_int_equal(health_spec_set(&spec.health, "tcp", "80", NULL), 0);
 	assert_int_equal(vm_health_check(&w_host, &spec, &e), -EINVAL);
-	assert_string_equal(e.msg, "VM has no network: give it --network");
+	assert_string_equal(e.msg, "VM has no network: give it --net");
 	vm_spec_fini(&spec);
 }
 

@@ -280,8 +280,8 @@ void cli_network(const struct opts *o, struct json_object *params)
 	int n;
 	const char *const *ports = opt_list(o, "publish", &n);
 
-	if (opt_given(o, "network"))
-		jsonx_add_str(params, "network", opt_str(o, "network", NULL));
+	if (opt_given(o, "net"))
+		jsonx_add_str(params, "network", opt_str(o, "net", NULL));
 	if (!n)
 		return;
 	list = json_object_new_array();

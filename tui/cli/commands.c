@@ -21,7 +21,7 @@
 #define ENV     VALUE(LIST, "env", 'e', "K=V", "environment variable; K alone: its value here", NULL)
 #define WORKDIR VALUE(STR, "workdir", 'w', "DIR", "folder in the guest; default /", NULL)
 #define NETWORK(default)                                                                           \
-	VALUE(CHOICE, "network", 0, "MODE", "none, bridged, rootless or auto; default " default,   \
+	VALUE(CHOICE, "net", 0, "MODE", "none, bridged, rootless or auto; default " default,       \
 		"none bridged rootless auto")
 #define PUBLISH                                                                                    \
 	VALUE(LIST, "publish", 'p', "[IP:]HOST:GUEST[/udp]",                                       \

@@ -113,7 +113,7 @@ int pasta_prepare(struct keeper *k, struct err *e)
 
 	if (path_program("pasta", program, sizeof(program), NULL) < 0)
 		return err_set(e, ENOENT,
-			"rootless networking needs pasta: 'apt install passt', or use --network "
+			"rootless networking needs pasta: 'apt install passt', or use --net "
 			"none");
 	if (pipe2(go, O_CLOEXEC) < 0 || pipe2(said, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_errno(e, "cannot make a pipe");

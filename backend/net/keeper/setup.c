@@ -68,7 +68,7 @@ static int leave_host(struct keeper *k, struct err *e)
 	(void)k;
 	if (unshare(CLONE_NEWNET) < 0)
 		return err_errno(e, "cannot make a network namespace%s",
-			errno == EPERM ? " (bridged networking is root's: try --network rootless)"
+			errno == EPERM ? " (bridged networking is root's: try --net rootless)"
 				       : "");
 	return 0;
 }
