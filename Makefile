@@ -138,7 +138,7 @@ $(B)/vmdeck-vsock.so: $(VSOCK_SRC:%.c=$(B)/pic/%.o)
 	$(Q)gcc -shared -Wl,-z,relro,-z,now,-z,defs -o $@.tmp $^ -lpthread -ldl && mv $@.tmp $@
 
 # The console without a terminal, over many rows: part `rows` of the bench.
-$(B)/bench-rows: $(B)/tests/bench/rows.o $(patsubst %.c,$(B)/%.o,$(wildcard tui/console/*.c)) $(LIBS_TUI)
+$(B)/bench-rows: $(B)/tests/bench/rows.o $(patsubst %.c,$(B)/%.o,$(wildcard tui/console/*.c tui/record/*.c)) $(LIBS_TUI)
 	@echo "  LD   $(@F)"
 	$(Q)$(CC) $(LD_$(V)) -o $@ $^ $(LDLIBS_TUI)
 

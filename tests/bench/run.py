@@ -14,14 +14,15 @@ import threading
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(ROOT / "tests" / "bench")]
 PARTS = ["boot", "exec", "parallel", "many", "flood", "restore", "healthy", "memory", "pane", "pause", "cycles",
-         "rows", "console", "screen"]
+         "rows", "console", "screen", "network", "leftovers"]
 ap = argparse.ArgumentParser(description=__doc__)
 ap.add_argument("--build", default="build/rel")
 ap.add_argument("--only", default=",".join(PARTS), help="some of: %(default)s; or floor: bare QEMU alone")
 ap.add_argument("-n", type=int, default=15, help="pairs of boots, of restores, of pauses")
 ap.add_argument("--restores", type=int, default=100, help="restores to healthy")
 ap.add_argument("--cycles", type=int, default=300, help="snapshot, clone, exec, remove")
-ap.add_argument("--seed", type=int, default=3, help="of the cycles")
+ap.add_argument("--networks", type=int, default=200, help="boots and removals of part leftovers, in each mode")
+ap.add_argument("--seed", type=int, default=3, help="of the cycles and networks")
 args = ap.parse_args()
 for part in args.only.split(","):
     if part not in [*PARTS, "floor"]:
@@ -35,6 +36,7 @@ from flood import bench_flood  # noqa: E402
 from floor import Floor, bench_floor  # noqa: E402
 from lifecycle import bench_cycles, bench_memory, bench_pause  # noqa: E402
 from measure import HEAD, check, medians, ms, pair_ratio, row, rpc_exec, spawn_wait, timed  # noqa: E402
+from network import bench_leftovers, bench_network  # noqa: E402
 from pane import bench_pane  # noqa: E402
 from restore import bench_healthy, bench_restore  # noqa: E402
 from rows import bench_rows  # noqa: E402
@@ -142,6 +144,8 @@ def main():
             "rows": bench_rows,
             "console": bench_console,
             "screen": lambda: bench_screen(deck),
+            "network": lambda: bench_network(args.n),
+            "leftovers": lambda: bench_leftovers(args.networks, args.seed),
         }
         print(f"vmdeck bench: {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), {model['vmm']} "
               f"{model['version']} ({model['accel']}), {model['mem_mib']} MiB\n{HEAD}", flush=True)
