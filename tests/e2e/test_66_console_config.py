@@ -107,6 +107,28 @@ class Config(DeckCase):
         t.wait(lambda s: "any other key" not in s)
         self.quit(t)
 
+    def test_completed(self):
+        t = self.open()
+        t.type(":set cl")
+        t.keys("Tab")
+        t.wait(":set clock=")
+        t.type("o")
+        t.keys("Tab")
+        t.wait("on off")
+        t.type("n")
+        t.keys("Enter")
+        t.wait("clock = on;")
+        t.type(":theme dus")
+        t.keys("Tab", "Enter")
+        t.wait(lambda s: ":theme" not in s)
+        self.command(t, "set theme")
+        t.wait("theme = dusk (:set)")
+        t.type(":layout s")
+        t.keys("Tab")
+        t.wait(":layout save")
+        t.keys("C-c")
+        self.quit(t)
+
     def test_confirm(self):
         self.write("[console]\nconfirm = destroying\n")
         self.deck.boot("web")
