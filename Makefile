@@ -15,7 +15,7 @@ DEPS_BUILD := build-essential pkg-config libev-dev libncurses-dev libvterm-dev l
 	libsqlite3-dev liblz4-dev libssl-dev libcmocka-dev libinih-dev libnl-3-dev \
 	libnl-route-3-dev libnftables-dev libcurl4-openssl-dev
 DEPS_RUN   := qemu-system-x86 qemu-utils busybox-static ca-certificates passt
-DEPS_TEST  := tmux screen python3 strace ncurses-term procps btrfs-progs iproute2
+DEPS_TEST  := tmux screen python3 strace ncurses-term procps btrfs-progs iproute2 groff-base
 DEPS_CHECK := clang clang-format clang-tidy cppcheck shellcheck mandoc
 DEPS       := $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 
@@ -227,10 +227,10 @@ check: deps ## test, test-asan, check-layers, check-sizes, lint, check-format
 check-layers: ## prove that includes point one way only
 	@python3 tests/check_layers.py
 
-docs: all ## write the tables of README.md from the programs
+docs: all ## write the tables of README.md and the manual pages from the programs
 	@python3 tests/docs.py --build $(B)
 
-check-docs: all ## fail when the tables of README.md are not what the programs say
+check-docs: all ## fail when the tables of README.md and the manual pages are not what the programs say
 	@python3 tests/docs.py --check --build $(B)
 
 screenshots: deps ## show the recorded session in the console and write screenshots/*.svg (and .png with rsvg-convert)
@@ -293,9 +293,12 @@ install: all ## install below PREFIX (/usr/local), honouring DESTDIR
 	install -m 755 $(B)/vmdeck $(B)/vmdeckd $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(B)/vmdeck-agent $(B)/vmdeck-net $(B)/vmdeck-replay $(B)/vmdeck-vsock.so $(DESTDIR)$(PREFIX)/lib/vmdeck
 	install -m 644 themes/*.theme $(DESTDIR)$(PREFIX)/share/vmdeck/themes
+	for s in 1 5 8; do install -d $(DESTDIR)$(PREFIX)/share/man/man$$s && \
+		install -m 644 tui/man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s || exit 1; done
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/vmdeck $(DESTDIR)$(PREFIX)/bin/vmdeckd
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/,man1/vmdeck.1 man5/vmdeck.conf.5 man8/vmdeckd.8)
 	rm -rf $(DESTDIR)$(PREFIX)/lib/vmdeck $(DESTDIR)$(PREFIX)/share/vmdeck
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes the tables between the markers of README.md, or with --check says whether they are as they should be. Both
-come from the program: `vmdeck help --markdown` and `vmdeck console --keys`."""
+come from the program: `vmdeck help --markdown` and `vmdeck console --keys`. So do the manual pages of tui/man."""
 import argparse
 import pathlib
 import re
 import subprocess
 import sys
+
+import man
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -27,15 +29,17 @@ def main():
     ap.add_argument("--check", action="store_true")
     args = ap.parse_args()
     readme = ROOT / "README.md"
-    old = readme.read_text()
     build = (ROOT / args.build).resolve()
-    new = filled(old, "commands", printed(build, "help", "--markdown"))
+    new = filled(readme.read_text(), "commands", printed(build, "help", "--markdown"))
     new = filled(new, "keys", printed(build, "console", "--keys"))
+    files = {readme: new, **{ROOT / "tui" / "man" / name: text for name, text in man.pages(build, printed)}}
+    wrong = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     if args.check:
-        if new != old:
-            print("README.md is out of date: run 'make docs'")
-        return new != old
-    readme.write_text(new)
+        for path in wrong:
+            print(f"{path.relative_to(ROOT)} is out of date: run 'make docs'")
+        return bool(wrong)
+    for path in wrong:
+        path.write_text(files[path])
     return 0
 
 

@@ -40,6 +40,27 @@ int cmd_keys(struct cli *c)
 	return console_keys_print(stdout, opt_given(&c->opts, "json"));
 }
 
+int cmd_config(struct cli *c)
+{
+	const char *file = c->opts.argc ? c->opts.args[0] : NULL;
+	struct console_opts o = {
+		.theme = opt_str(&c->opts, "theme", NULL),
+		.layout = opt_str(&c->opts, "layout", NULL),
+		.no_color = opt_given(&c->opts, "no-color"),
+		.ascii = opt_given(&c->opts, "ascii"),
+		.read_only = c->read_only,
+	};
+
+	if (file && access(file, R_OK) < 0) {
+		fprintf(stderr, "vmdeck: cannot read %s: %s\n", file, strerror(errno));
+		return EXIT_FAILED;
+	}
+	return console_config_print(stdout, &o, file,
+		opt_given(&c->opts, "check") ? CONFIG_CHECK
+		: c->json                    ? CONFIG_JSON
+					     : CONFIG_TEXT);
+}
+
 /* What was printed must have arrived: a full disk is a failure, a reader that left is SIGPIPE's. */
 static int finish_output(int code)
 {

@@ -55,6 +55,11 @@ class Readme(DeckCase):
         t.keys("q")
         t.wait_exit(0)
 
+    def test_manual_pages_are_sound(self):
+        for page in sorted((ROOT / "tui" / "man").iterdir()):
+            p = subprocess.run(["groff", "-man", "-ww", "-z", page], capture_output=True, text=True, timeout=LIMIT)
+            self.assertEqual((p.returncode, p.stderr), (0, ""), page)
+
     def test_files_it_names_exist(self):
         text = (ROOT / "README.md").read_text()
         for name in re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r"`([a-z]+/)`", text):

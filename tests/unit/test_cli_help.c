@@ -22,6 +22,12 @@ int cmd_keys(struct cli *c)
 	return 0;
 }
 
+int cmd_config(struct cli *c)
+{
+	(void)c;
+	return 0;
+}
+
 int cmd_console(struct cli *c)
 {
 	(void)c;

@@ -1,5 +1,6 @@
 // LIBS: base
 // OBJS: tui/console/actions.c tui/console/keymap.c tui/console/keys.c tui/console/keys_file.c
+// OBJS: tui/console/conf_file.c
 // OBJS: tui/console/model*.c tui/console/read_only.c tui/console/figures.c tui/console/ring.c
 /* The keys in force: each action bound anew, unbound, and what is wrong in keys.conf. */
 #include <setjmp.h>

@@ -43,6 +43,15 @@ static const struct opt_def console_opts[] = {
 	{0},
 };
 
+static const struct opt_def config_opts[] = {
+	FLAG("check", 0, "only say what is wrong"),
+	VALUE(STR, "theme", 0, "NAME", "as of the console", NULL),
+	VALUE(STR, "layout", 0, "NAME", "as of the console", NULL),
+	FLAG("no-color", 0, "as of the console"),
+	FLAG("ascii", 0, "as of the console"),
+	{0},
+};
+
 static const struct opt_def boot_opts[] = {
 	VALUE(STR, "name", 'n', "NAME", "name; default: made up", NULL),
 	NUMBER("vcpus", 'c', 1, 32, "N", "virtual CPUs; default 1"),

@@ -96,7 +96,10 @@ void act_STOP(struct app *a, const char *arg)
 
 	(void)arg;
 	snprintf(question, sizeof(question), "Ask %s to power off?", vm->name);
-	confirm_open(a, false, question, "", vm->id, stop_yes);
+	if (option_num(&a->options, OPTION_CONFIRM) == CONFIRM_ALL)
+		confirm_open(a, false, question, "", vm->id, stop_yes);
+	else
+		stop_yes(a, vm->id);
 }
 
 static void kill_yes(struct app *a, const char *id)

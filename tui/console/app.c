@@ -10,6 +10,7 @@
 #include "backend/base/str.h"
 #include "tui/console/bulk.h"
 #include "tui/console/gather.h"
+#include "tui/console/guest_signs.h"
 #include "tui/console/term.h"
 
 #define FRAME_EVERY   (1. / 30) /* s between frames that only guest output asks for */
@@ -248,7 +249,7 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 
 	(void)revents;
 	feed_hub_turn(&a->hub);
-	if (windows_turn(a))
+	if (windows_turn(a) | guest_signs_turn(a))
 		a->dirty = true;
 	want_tick(a);
 	app_watch(a);
@@ -369,6 +370,7 @@ void app_init(struct app *a, const struct console_opts *o)
 
 	memset(a, 0, sizeof(*a));
 	a->opts = o;
+	options_init(&a->options, o);
 	/* Not the default loop: that one would reap the children of the client library. */
 	a->loop = ev_loop_new(EVFLAG_AUTO);
 	model_init(&a->model);
@@ -396,6 +398,7 @@ void app_fini(struct app *a)
 	facts_fini(a);
 	attach_fini(a);
 	theme_watch_stop(a);
+	app_options_stop(a);
 	decks_fini(&a->decks);
 	link_fini(&a->link);
 	feed_hub_fini(&a->hub);
@@ -416,7 +419,7 @@ static int app_run(struct app *a, struct err *e)
 
 	if (r < 0)
 		return r;
-	app_take_theme(a, a->opts->theme);
+	app_options_start(a);
 	theme_watch_start(a);
 	app_take_keys(a);
 	start_watchers(a);
@@ -435,11 +438,13 @@ static int app_run(struct app *a, struct err *e)
 int console_main(const struct console_opts *o)
 {
 	struct app *a = xcalloc(1, sizeof(*a));
+	struct console_opts with = *o; /* what vmdeck.conf adds */
 	struct err e = {0};
 	int code;
 
 	signal(SIGPIPE, SIG_IGN);
-	app_init(a, o);
+	app_init(a, &with);
+	app_read_options(a, &with);
 	if (!o->replay)
 		history_open(&a->commands, "history");
 	if (app_run(a, &e) < 0) {

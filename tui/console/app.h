@@ -17,6 +17,7 @@
 #include "tui/console/model.h"
 #include "tui/console/mouse.h"
 #include "tui/console/notice.h"
+#include "tui/console/options.h"
 #include "tui/console/paint.h"
 #include "tui/console/undo.h"
 #include "tui/console/replay.h"
@@ -55,6 +56,9 @@ struct app {
 	struct ev_loop *loop;
 	const struct console_opts *opts;
 	int exit_code;
+	struct options options;
+	int options_wrong; /* complaints about vmdeck.conf at the start */
+	uint64_t rang_ns;  /* for a guest's bell (guest_signs.c) */
 
 	struct theme theme;
 	struct paint paint;
@@ -70,6 +74,7 @@ struct app {
 		bool asking, again; /* a call is under way; one more is due behind it */
 	} lists[LIST__COUNT];
 	enum watching watching;
+	int watching_ms;
 	struct json_object *doctor; /* owned; of the host view, NULL: not there yet */
 	bool doctor_asked;
 	struct {
@@ -119,8 +124,10 @@ struct app {
 	ev_tstamp drawn;
 	struct {
 		ev_io input;
-		ev_io themes;  /* theme files that change */
-		ev_timer more; /* keys that are read already wait for the next turn */
+		ev_io themes;       /* theme files that change */
+		ev_io options;      /* vmdeck.conf that does */
+		ev_periodic minute; /* of the clock in the top line, while that is on */
+		ev_timer more;      /* keys that are read already wait for the next turn */
 		ev_prepare turn;
 		ev_timer frame;  /* next frame while output floods in */
 		ev_timer tick;   /* ages of waits, only while there are any */
@@ -157,6 +164,15 @@ void app_paint_theme(struct app *a, const struct theme *t);
 /* Reads the theme again when a theme file changes, from now on. */
 void theme_watch_start(struct app *a);
 void theme_watch_stop(struct app *a);
+
+/* ---- app_options.c */
+/* Reads vmdeck.conf; what it says of the start goes into o. Before the screen is there. */
+void app_read_options(struct app *a, struct console_opts *o);
+/* All options take effect; from now on again when the file changes. */
+void app_options_start(struct app *a);
+void app_options_stop(struct app *a);
+/* Those that differ from before take effect (NULL: all). */
+void app_apply_options(struct app *a, const struct options *before);
 
 /* ---- select.c: rows, selection, the shown deck */
 struct table *app_table(struct app *a); /* of the view that is shown */
@@ -259,6 +275,7 @@ bool app_has_waits(struct app *a);
 void help_open(struct app *a);
 void theme_picker_open(struct app *a);
 void action_menu_open(struct app *a);
+void options_page_open(struct app *a);
 /* Scrolls the help, when that is what this layer is. */
 void help_wheel(struct layer *l, int lines);
 struct prompt_ops {

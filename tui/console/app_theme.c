@@ -18,8 +18,8 @@ static void tell(struct app *a, const struct theme_log *log)
 void app_paint_theme(struct app *a, const struct theme *t)
 {
 	a->theme = *t;
-	paint_init(&a->paint, &a->theme, term_depth(a->opts->no_color),
-		a->opts->ascii || !term_utf8());
+	paint_init(&a->paint, &a->theme, term_depth(!option_on(&a->options, OPTION_COLOR)),
+		option_on(&a->options, OPTION_ASCII) || !term_utf8());
 	a->urgent = true;
 	app_dirty(a);
 }
@@ -31,6 +31,8 @@ void app_take_theme(struct app *a, const char *name)
 
 	theme_load(&t, name, &log);
 	app_paint_theme(a, &t);
+	if (name && strcmp(name, option_text(&a->options, OPTION_THEME)) != 0)
+		(void)option_set(&a->options, OPTION_THEME, name, OPTION_SET, NULL);
 	tell(a, &log);
 }
 

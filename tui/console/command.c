@@ -3,6 +3,7 @@
 
 #include "backend/base/word.h"
 #include "tui/console/app.h"
+#include "tui/console/complete.h"
 
 /* ---- : ----------------------------------------------------------------------------------------
  */
@@ -65,9 +66,10 @@ static void command_complete(struct app *a, struct edit *ed, char *out, size_t n
 	int count;
 	size_t len = 0;
 
-	(void)a;
-	if (strchr(ed->text, ' '))
+	if (strchr(ed->text, ' ')) {
+		argument_complete(a, ed, out, n);
 		return;
+	}
 	count = action_complete(ed->text, full, sizeof(full));
 	if (count == 0) {
 		snprintf(out, n, "no command begins with that");

@@ -22,6 +22,11 @@ int console_main(const struct console_opts *o);
 /* The keys in force, as text or JSON; what is wrong in keys.conf goes to stderr. Returns the exit
  * code: 1 when anything is. */
 int console_keys_print(FILE *f, bool json);
+/* The options as they are in force with these flags; file: instead of the user's vmdeck.conf, or
+ * NULL. What is wrong in it goes to stderr. Returns the exit code: 1 when anything is. */
+enum config_form { CONFIG_TEXT, CONFIG_JSON, CONFIG_CHECK /* prints nothing else */ };
+int console_config_print(
+	FILE *f, const struct console_opts *flags, const char *file, enum config_form form);
 /* All keys as a Markdown table: the README's. */
 void console_keys_markdown(FILE *f);
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "tui/console/deck_impl.h"
+#include "tui/console/pane_signs.h"
 
 const char *const tab_names[] = {
 	[TAB_OUTPUT] = "output",
@@ -44,6 +45,8 @@ struct pane *tab_pane(struct deck_tab *t)
 			t->cols = ds->cols;
 		}
 		t->pane = pane_new(t->rows, t->cols, on_to_guest, t);
+		pane_signs(t->pane)->want = ds->signs;
+		pane_set_scrollback(t->pane, ds->scrollback);
 		feed_init(&t->feed, ds->hub, t->id <= TAB_SERIAL ? &follow_ops : &run_ops, t->pane,
 			t);
 		pane_set_lines(t->pane, t->id != TAB_SHELL);

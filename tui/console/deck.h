@@ -84,6 +84,8 @@ struct decks {
 	struct deck *first;
 	int count;
 	int rows, cols; /* of new panes */
+	unsigned signs; /* of guests that are wanted, enum sign */
+	int scrollback; /* lines a pane keeps at most; 0: its own limit */
 };
 
 void decks_init(struct decks *ds, struct feed_hub *hub, struct link *link,

@@ -60,9 +60,11 @@ void grid_fini(struct grid *g)
 void grid_reset(struct grid *g)
 {
 	int rows = g->rows, cols = g->cols;
+	uint64_t lines_max = g->lines_max;
 
 	grid_fini(g);
 	grid_init(g, rows, cols);
+	g->lines_max = lines_max;
 }
 
 struct cell *grid_cell(const struct grid *g, int row, int col)
@@ -174,7 +176,7 @@ void grid_copy(struct grid *g, struct grid_rect to, struct grid_rect from)
 static void keep_line(struct grid *g, const struct cell *cells, int cols)
 {
 	if (!g->back)
-		g->back = scroll_store_new(0, 0);
+		g->back = scroll_store_new(0, g->lines_max);
 	scroll_store_add(g->back, cells, cols);
 	if (g->view > 0)
 		g->view = min_of(g->view + 1, grid_kept(g));

@@ -16,6 +16,7 @@ struct grid {
 	int alternate;             /* which one is seen: 0 or 1 */
 	struct cell pen;           /* colours and attributes of what is written next */
 	struct scroll_store *back; /* owned; made with the first line that scrolls off */
+	uint64_t lines_max;        /* that it keeps; 0: its own limit */
 	int view;                  /* lines above the screen in view; stays on its text */
 	bool frozen;               /* lines that scrolled off stay off when the screen grows */
 };

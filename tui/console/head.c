@@ -1,5 +1,6 @@
 /* Top line: the views with their counts, the states of the VMs, what is wrong. */
 #include <string.h>
+#include <time.h>
 
 #include "tui/console/app.h"
 
@@ -97,6 +98,17 @@ static void put_right(struct pen *pen, enum role role, const char *text)
 	pen_put(&right, role, text);
 }
 
+static const char *clock_text(char *out, size_t n)
+{
+	time_t now = (time_t)(clock_wall_ns() / 1000000000);
+	struct tm tm;
+
+	out[0] = '\0';
+	if (localtime_r(&now, &tm))
+		strftime(out, n, " %H:%M ", &tm);
+	return out;
+}
+
 void draw_head(struct app *a)
 {
 	struct pen pen = pen_at(&a->paint, a->layout.head);
@@ -112,6 +124,8 @@ void draw_head(struct app *a)
 				       : " daemon lost, reconnecting ";
 	else if (!a->replay && !a->recorder && mini && mini->stale)
 		text = " image mini: out of date ";
+	if (option_on(&a->options, OPTION_CLOCK))
+		put_right(&pen, ROLE_HEAD, clock_text(said, sizeof(said)));
 	if (a->opts->read_only)
 		put_right(&pen, ROLE_READ_ONLY, " READ-ONLY ");
 	if (a->replay)

@@ -174,6 +174,7 @@ void act_MOUSE(struct app *a, const char *arg)
 		return;
 	}
 	a->mouse.on = on;
+	(void)option_set(&a->options, OPTION_MOUSE, on ? "on" : "off", OPTION_SET, NULL);
 	app_notice(a, NOTICE_INFO,
 		on ? "mouse on: click, double click, wheel; Shift-drag selects text; M turns it off"
 		   : "mouse off: the terminal selects text again");

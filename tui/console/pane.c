@@ -52,7 +52,21 @@ void pane_free(struct pane *p)
 		return;
 	vterm_free(p->vt);
 	grid_fini(&p->term.grid);
+	signs_fini(&p->signs);
 	free(p);
+}
+
+struct signs *pane_signs(struct pane *p)
+{
+	return &p->signs;
+}
+
+void pane_set_scrollback(struct pane *p, int lines)
+{
+	p->term.grid.lines_max = (uint64_t)lines;
+	if (p->term.grid.back)
+		scroll_store_limit(p->term.grid.back, (uint64_t)lines);
+	p->term.grid.view = min_of(p->term.grid.view, grid_kept(&p->term.grid));
 }
 
 void pane_set_keys(struct pane *p, bool on)
@@ -116,6 +130,8 @@ static void on_guarded(void *user, const char *bytes, size_t n)
 
 void pane_feed(struct pane *p, const void *bytes, size_t n)
 {
+	if (p->signs.want)
+		signs_feed(&p->signs, bytes, n);
 	guard_feed(&p->guard, bytes, n, p->term.grid.cols, on_guarded, p);
 }
 
@@ -171,6 +187,7 @@ void pane_settle(struct pane *p)
 	VTermPos at;
 
 	pane_cancel(p);
+	p->signs.title[0] = '\0';
 	/* Back to where the full-screen program found the cursor; without one it stays. */
 	if (p->term.grid.alternate)
 		pane_say(p, "\x1b[?1049l");
@@ -187,6 +204,7 @@ void pane_reset(struct pane *p)
 {
 	grid_reset(&p->term.grid);
 	pane_cancel(p);
+	signs_reset(&p->signs);
 	vterm_state_reset(vterm_obtain_state(p->vt), 1);
 	p->term.cursor = cursor_of(p);
 	p->term.cursor_visible = true;

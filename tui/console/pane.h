@@ -1,5 +1,6 @@
 /* A pane: a terminal emulator (libvterm) with scrollback, drawn on the curses screen. Guest bytes
- * go into the emulator and nowhere else; titles, bells and clipboard writes end there. */
+ * go into the emulator and nowhere else; titles, bells and clipboard writes end there, but for what
+ * pane_signs takes note of. */
 #ifndef VMDECK_TUI_CONSOLE_PANE_H
 #define VMDECK_TUI_CONSOLE_PANE_H
 
@@ -16,6 +17,7 @@
 #define PANE_COLS_MAX 1000
 
 struct pane;
+struct signs;
 
 /* Bytes for the guest: typed keys, and the emulator's answers to its questions (device attributes,
  * cursor position). Called only while the pane has the keys. */
@@ -31,6 +33,10 @@ void pane_resize(struct pane *p, int rows, int cols);
 
 /* Guest bytes. */
 void pane_feed(struct pane *p, const void *bytes, size_t n);
+/* Bells, title and clipboard of the guest (pane_signs.h), as far as they are wanted. */
+struct signs *pane_signs(struct pane *p);
+/* How many lines that scrolled off are kept at most. */
+void pane_set_scrollback(struct pane *p, int lines);
 /* Whether there is no terminal at the guest's end: "\n" then also returns to the first column, and
  * Enter sends it. */
 void pane_set_lines(struct pane *p, bool on);

@@ -8,6 +8,7 @@
 #include "tui/console/grid_vterm.h"
 #include "tui/console/guard.h"
 #include "tui/console/pane.h"
+#include "tui/console/pane_signs.h"
 
 struct pane {
 	VTerm *vt; /* owned */
@@ -15,6 +16,7 @@ struct pane {
 	struct grid_term term;
 	pane_to_guest *to_guest;
 	void *user;
+	struct signs signs;
 	bool keys;
 	bool lines; /* no terminal at the guest's end */
 };

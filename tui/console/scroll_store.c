@@ -118,6 +118,12 @@ static void drop_old(struct scroll_store *s)
 		drop_block(s);
 }
 
+void scroll_store_limit(struct scroll_store *s, uint64_t lines)
+{
+	s->lines_max = max_of(lines, (uint64_t)BLOCK_LINES);
+	drop_old(s);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static void flush(struct scroll_store *s)

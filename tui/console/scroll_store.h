@@ -18,6 +18,8 @@ struct scroll_store;
 
 /* bytes: at most on disk; lines: at most kept (0: the defaults). */
 struct scroll_store *scroll_store_new(size_t bytes, uint64_t lines);
+/* From now on at most so many lines are kept; older ones go at once, in blocks of 64. */
+void scroll_store_limit(struct scroll_store *s, uint64_t lines);
 void scroll_store_free(struct scroll_store *s); /* NULL is fine */
 
 /* Adds a line behind the newest. Blanks at the end are cut, unless the line goes on in the next one

@@ -3,6 +3,7 @@
 
 #include "backend/base/str.h"
 #include "tui/console/app.h"
+#include "tui/console/guest_signs.h"
 
 enum role frame_role(const struct app *a)
 {
@@ -11,6 +12,7 @@ enum role frame_role(const struct app *a)
 					: ROLE_BORDER;
 }
 
+#define TITLE_FROM    20 /* columns that the title of a guest leaves to the rest */
 #define ALL_TABS_FROM 60 /* columns of a window; below only the shown one is named */
 
 /* Whether the keys go to this window's guest. */
@@ -93,12 +95,16 @@ static void draw_whose(
 {
 	bool several = windows_count(&a->windows) > 1 && !a->zoom;
 	enum role role = has_keys(a, leaf) ? frame : ROLE_TITLE;
+	const char *title;
 
 	pen_put(pen, frame, " ");
 	if (several && window_follows(&a->windows, leaf))
 		pen_put(pen, role, paint_glyph(&a->paint, GLYPH_POINTER));
 	pen_put(pen, role, d->vm.name);
 	pen_put(pen, frame, " ");
+	title = guest_title(a, &d->tab[window_tab(a, leaf)]);
+	if (*title && pen->end - pen->x > text_columns(title) + TITLE_FROM)
+		pen_printf(pen, has_keys(a, leaf) ? frame : ROLE_TITLE_TAB, "\"%s\" ", title);
 	if (several) {
 		pen_printf(pen, has_keys(a, leaf) ? frame : state_role(d->vm.state), "%s %s",
 			paint_glyph(&a->paint, state_glyph(d->vm.state)),

@@ -4,8 +4,6 @@
 #include "backend/base/jsonx.h"
 #include "tui/console/app.h"
 
-#define WATCH_MS 1000
-
 /* ---- figures --------------------------------------------------------------------------------- */
 
 static bool any_alive(const struct model *m)
@@ -35,15 +33,17 @@ static enum watching wanted(struct app *a)
 void app_watch(struct app *a)
 {
 	enum watching want = wanted(a);
+	int ms = want == WATCH_NONE ? 0 : option_num(&a->options, OPTION_FIGURES);
 	struct json_object *o;
 
-	if (want == a->watching)
+	if (want == a->watching && ms == a->watching_ms)
 		return;
 	a->watching = want;
+	a->watching_ms = ms;
 	if (!a->link.client)
 		return;
 	o = json_object_new_object();
-	jsonx_add_int(o, "interval_ms", want == WATCH_NONE ? 0 : WATCH_MS);
+	jsonx_add_int(o, "interval_ms", ms);
 	jsonx_add_bool(o, "changes_only", want == WATCH_CHANGES);
 	(void)link_call(&a->link, "host.watch", o, NULL, NULL, NULL);
 }
