@@ -141,6 +141,11 @@ static void test_boot_dialog(void **state)
 	app_key(a, KEY_MOD_CTRL | 'u');
 	keys(a, "7\r");
 	assert_true(find(a, "64 MiB to") >= 0);
+	app_key(a, KEY_MOD_CTRL | 'u');
+	keys(a, "64\t\t");
+	app_key(a, KEY_MOD_CTRL | 'u');
+	keys(a, "slirp\r");
+	assert_true(find(a, "network: none, bridged") >= 0);
 	app_key(a, K_ESC);
 	assert_null(a->top);
 }

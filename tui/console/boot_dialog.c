@@ -1,4 +1,4 @@
-/* The boot dialog: four fields with defaults, Enter boots at once. */
+/* The boot dialog: six fields with defaults, Enter boots at once. */
 #include <errno.h>
 #include <string.h>
 
@@ -6,13 +6,23 @@
 #include "backend/base/str.h"
 #include "tui/console/form.h"
 
-enum field { FIELD_IMAGE, FIELD_NAME, FIELD_MEMORY, FIELD_VCPUS, FIELD__COUNT };
+enum field {
+	FIELD_IMAGE,
+	FIELD_NAME,
+	FIELD_MEMORY,
+	FIELD_VCPUS,
+	FIELD_NETWORK,
+	FIELD_PORTS,
+	FIELD__COUNT
+};
 
 static const struct form_field fields[] = {
 	[FIELD_IMAGE] = {"image", "mini", "mini"},
 	[FIELD_NAME] = {"name", "", "made up"},
 	[FIELD_MEMORY] = {"memory", "256M", "256M"},
 	[FIELD_VCPUS] = {"vcpus", "1", "1"},
+	[FIELD_NETWORK] = {"network", "none", "none, bridged, rootless or auto"},
+	[FIELD_PORTS] = {"ports", "", "8080:80 127.0.0.1:53:53/udp ..."},
 };
 _Static_assert(countof(fields) == FIELD__COUNT, "a row for each field");
 
@@ -34,6 +44,36 @@ static int check_memory(struct form *f, int64_t *ret, struct err *e)
 	return form_at(f, FIELD_MEMORY, r);
 }
 
+static int check_network(struct form *f, struct err *e)
+{
+	static const char *const words[] = {"none", "bridged", "rootless", "auto"};
+	const char *text = value(f, FIELD_NETWORK);
+
+	for (size_t i = 0; i < countof(words); i++)
+		if (strcmp(words[i], text) == 0)
+			return 0;
+	return form_at(
+		f, FIELD_NETWORK, err_set(e, EINVAL, "network: none, bridged, rootless or auto"));
+}
+
+/* Ports without a word about the network: the daemon takes the one that goes here. */
+static void add_network(struct json_object *o, const struct form *f)
+{
+	autofree char *text = xstrdup(form_text(f, FIELD_PORTS));
+	struct json_object *list = json_object_new_array();
+	const char *mode = value(f, FIELD_NETWORK);
+	char *save = NULL;
+
+	for (char *w = strtok_r(text, " ,", &save); w; w = strtok_r(NULL, " ,", &save))
+		json_object_array_add(list, json_object_new_string(w));
+	if (strcmp(mode, "none") != 0 || json_object_array_length(list) == 0)
+		jsonx_add_str(o, "network", mode);
+	if (json_object_array_length(list) > 0)
+		json_object_object_add(o, "publish", list);
+	else
+		json_object_put(list);
+}
+
 static int boot_accept(struct app *a, struct form *f, struct err *e)
 {
 	int64_t mib = 0, vcpus = 0;
@@ -48,6 +88,8 @@ static int boot_accept(struct app *a, struct form *f, struct err *e)
 	if (r == 0)
 		r = form_at(f, FIELD_VCPUS,
 			str_parse_int("vcpus", value(f, FIELD_VCPUS), 1, VCPUS_MAX, &vcpus, e));
+	if (r == 0)
+		r = check_network(f, e);
 	if (r < 0)
 		return r;
 	o = json_object_new_object();
@@ -56,6 +98,7 @@ static int boot_accept(struct app *a, struct form *f, struct err *e)
 		jsonx_add_str(o, "name", name);
 	jsonx_add_int(o, "mem_mib", mib);
 	jsonx_add_int(o, "vcpus", vcpus);
+	add_network(o, f);
 	app_boot(a, o);
 	return 0;
 }

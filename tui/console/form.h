@@ -4,7 +4,7 @@
 
 #include "tui/console/app.h"
 
-#define FORM_FIELDS_MAX 4
+#define FORM_FIELDS_MAX 6
 
 struct form;
 
