@@ -170,7 +170,7 @@ static void run_agent(const struct agent_proc *a, const char *etc)
 	self[n] = 0;
 	snprintf(program, sizeof(program), "%s/../vmdeck-agent-host", dirname(self));
 	execl(program, "vmdeck-agent-host", "--unix", a->path, "--output-fifo", a->fifo,
-		etc ? "--net" : (char *)NULL, etc, (char *)NULL);
+		etc ? "--network" : (char *)NULL, etc, (char *)NULL);
 	_exit(99);
 }
 

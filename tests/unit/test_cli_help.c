@@ -350,7 +350,7 @@ static void test_parse(void **state)
 		{"boot", 4, {"mini", "--", "ls", "-l"}, NULL},
 		{"boot", 3, {"mini", "ls", "-q"}, "a command goes behind --"},
 		{"boot", 2, {"mini", "--"}, "no command behind --"},
-		{"boot", 1, {"--net"}, "unknown option --net"},
+		{"boot", 1, {"--volume"}, "unknown option --volume"},
 		{"boot", 1, {"--volume"}, "unknown option --volume"},
 		{"exec", 0, {0}, "something is missing"},
 		{"exec", 1, {"web"}, "something is missing"},
