@@ -50,7 +50,7 @@ struct deck_check {
 
 /* Its network; mode "": none. */
 struct deck_net {
-	char mode[12], address[16]; /* its own on the host */
+	char mode[16], address[32]; /* its own on the host */
 	bool up;
 	char why[128]; /* when it is not up */
 };
