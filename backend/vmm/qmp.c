@@ -87,6 +87,13 @@ static void on_capabilities(void *user, int r, struct json_object *result, const
 	q->handler->on_ready(q->user, q->version);
 }
 
+static bool is_stale(struct qmp *q, struct json_object *o)
+{
+	bool old = jsonx_get(o, "return") || jsonx_get(o, "error") || jsonx_str(o, "event");
+
+	return old && q->stale++ < QMP_STALE_MAX;
+}
+
 static int feed_greeting(struct qmp *q, struct json_object *o, struct err *e)
 {
 	struct json_object *v = jsonx_get(jsonx_get(jsonx_get(o, "QMP"), "version"), "qemu");
@@ -153,7 +160,7 @@ static int feed_line(struct qmp *q, const char *line, size_t len, struct err *e)
 	if (!json_object_is_type(o, json_type_object))
 		return err_set(e, EPROTO, "QEMU's monitor sent a line that is not an object");
 	if (q->state == QMP_GREETING)
-		return feed_greeting(q, o, e);
+		return is_stale(q, o) ? 0 : feed_greeting(q, o, e);
 	event = jsonx_str(o, "event");
 	if (!event)
 		return feed_reply(q, o, e);

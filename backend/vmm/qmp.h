@@ -44,12 +44,16 @@ struct qmp_call {
 
 enum qmp_state { QMP_GREETING, QMP_NEGOTIATING, QMP_READY, QMP_DEAD };
 
+/* Lines before the greeting: QEMU may owe them to a session that was closed meanwhile. */
+#define QMP_STALE_MAX 64
+
 struct qmp {
 	enum qmp_state state;
 	char version[32];
 	struct buf in;
 	struct buf out; /* bytes for the monitor: the owner writes and consumes them */
 	uint32_t last_id;
+	int stale; /* lines passed over */
 	struct qmp_call calls[QMP_PENDING_MAX];
 	const struct qmp_handler *handler; /* borrowed */
 	void *user;

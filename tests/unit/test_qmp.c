@@ -110,6 +110,27 @@ static void handshake(void **state)
 	qmp_fini(NULL);
 }
 
+/* What QEMU had still to say to the session before this one. */
+static void rest_of_an_earlier_session(void **state)
+{
+	struct session s;
+
+	(void)state;
+	setup(&s);
+	assert_int_equal(
+		feed(&s,
+			"{\"return\": {}, \"id\": 9}\n{\"event\": \"STOP\"}\n"
+			"{\"error\": {\"class\": \"GenericError\"}, \"id\": 10}\n" GREETING AGREED),
+		0);
+	assert_string_equal(s.heard, "call qmp_capabilities ok\nready 7.2.22\n");
+	qmp_fini(&s.q);
+	setup(&s);
+	for (int i = 0; i < QMP_STALE_MAX; i++)
+		assert_int_equal(feed(&s, "{\"event\": \"STOP\"}\n"), 0);
+	assert_int_equal(feed(&s, "{\"event\": \"STOP\"}\n"), -EPROTO);
+	qmp_fini(&s.q);
+}
+
 static void handshake_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -301,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(handshake),
 		cmocka_unit_test(handshake_refused),
+		cmocka_unit_test(rest_of_an_earlier_session),
 		cmocka_unit_test(split_anywhere),
 		cmocka_unit_test(event_before_return),
 		cmocka_unit_test(answers_by_id),
