@@ -144,7 +144,6 @@ static void handshake_refused(void **state)
 		"1}}}}\n",
 		"{\"QMP\": {\"version\": {\"qemu\": {\"major\": 9999, \"minor\": 1, \"micro\": "
 		"1}}}}\n",
-		AGREED,
 		GREETING GREETING,
 		GREETING
 		"{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": 1}\n",
