@@ -171,6 +171,7 @@ static void (*const checks[])(struct doctor *d) = {
 	doctor_fds,
 	doctor_pids,
 	doctor_orphans,
+	doctor_needs,
 	doctor_network,
 	check_firecracker,
 	doctor_devices,

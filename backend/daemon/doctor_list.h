@@ -26,6 +26,8 @@ void doctor_memory(struct doctor *d);
 void doctor_fds(struct doctor *d);
 void doctor_pids(struct doctor *d);
 
+/* doctor_needs.c: kernel and filesystem. */
+void doctor_needs(struct doctor *d);
 /* doctor_net.c: networks of VMs. */
 void doctor_network(struct doctor *d);
 

@@ -50,9 +50,9 @@ static void every_check_is_whole(void **state)
 {
 	static const char *const names[] = {"qemu", "vmdeck-vsock.so", "vmdeck-agent", "image mini",
 		"kernel", "busybox", "apt", "home", "runtime folder", "memory", "open files",
-		"processes", "orphans", "vmdeck-net", "network bridged", "network rootless",
-		"DNS for guests", "network leftovers", "firecracker", "/dev/kvm",
-		"/dev/vhost-vsock"};
+		"processes", "orphans", "vmdeck-net", "reflink", "/dev/net/tun", "user namespaces",
+		"pasta", "forwarding", "network bridged", "network rootless", "DNS for guests",
+		"network leftovers", "firecracker", "/dev/kvm", "/dev/vhost-vsock"};
 	struct paths p = paths_in("new");
 	autojson struct json_object *checks = doctor_run(&p);
 
