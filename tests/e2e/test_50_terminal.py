@@ -23,8 +23,9 @@ class Tty(DeckCase):
         t.wait("tty")
         t.type("stty size; echo size-done\n")
         self.assertIn("30 100", t.wait("\nsize-done"))
-        t.type("sleep 1000\n")
-        t.wait("sleep 1000")
+        # The shell ignores the key until the job has the terminal.
+        t.type("sh -c 'echo slee-ping | tr -d -; exec sleep 1000'\n")
+        t.wait("\nsleeping")
         t.keys("C-z")
         t.wait("Stopped")
         t.type("bg; jobs; kill %1; wait; echo jobs-$((1+1))\n")
