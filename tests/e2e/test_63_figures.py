@@ -43,7 +43,7 @@ class Figures(DeckCase):
         self.assertGreater(json.loads(lines[0])["load"][0], -1)
 
     def test_console(self):
-        t = Terminal([BUILD / "vmdeck"], self.deck.env, cols=110, rows=40)
+        t = Terminal([BUILD / "vmdeck"], self.deck.env, cols=110, rows=60)
         self.addCleanup(t.close)
         t.wait(lambda s: any("web" in line and " % " in line for line in s.split("\n")))
         t.keys("6")
